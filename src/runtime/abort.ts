@@ -1,0 +1,126 @@
+/**
+ * Giving up: a caller's `AbortSignal` and a time limit, folded into one {@link Deadline} that is made once per call
+ * and passed down, so that the limit bounds the whole call and never starts again on a retry.
+ *
+ * Every listener that is added to a user's signal is removed again: a signal may live as long as the process.
+ */
+import { setMaxListeners } from 'node:events'
+import type { Clock, Timer } from './clock.js'
+
+export interface DeadlineOptions {
+  readonly signal?: AbortSignal | undefined
+  readonly timeoutMs?: number | undefined
+}
+
+/** Throws `RangeError` or `TypeError` unless `timeoutMs` is a number of milliseconds ≥ 0 (Infinity allowed). */
+export function checkTimeout(timeoutMs: unknown, name = 'timeoutMs'): void {
+  if (timeoutMs === undefined) return
+  if (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs)) {
+    throw new TypeError(`${name} must be a number of milliseconds, got ${String(timeoutMs)}`)
+  }
+  if (timeoutMs < 0) throw new RangeError(`${name} must not be negative, got ${timeoutMs}`)
+}
+
+/** Throws `TypeError` unless `signal` is an AbortSignal or left out. */
+export function checkSignal(signal: unknown): void {
+  if (signal === undefined || signal instanceof AbortSignal) return
+  throw new TypeError(`signal must be an AbortSignal, got ${typeof signal}`)
+}
+
+/** An AbortController for internal signals that may have any number of listeners without a warning. */
+export function quietController(): AbortController {
+  const controller = new AbortController()
+  setMaxListeners(0, controller.signal)
+  return controller
+}
+
+/** Calls `fn` once with the signal's reason when it aborts (at once if it has). Returns the way to stop listening. */
+export function onAbort(signal: AbortSignal | undefined, fn: (reason: unknown) => void): () => void {
+  if (signal === undefined) return () => undefined
+  if (signal.aborted) {
+    fn(signal.reason)
+    return () => undefined
+  }
+  const listener = (): void => fn(signal.reason)
+  signal.addEventListener('abort', listener, { once: true })
+  return () => signal.removeEventListener('abort', listener)
+}
+
+/**
+ * The bound on one whole call. `onTimeout` makes the error for a limit that ran out; an abort gives the signal's own
+ * reason. Dispose it when the call ends: that removes the listener and the timer.
+ */
+export class Deadline implements Disposable {
+  /** Aborts when the caller's signal does or the time is up; its reason is what to reject with. */
+  readonly signal: AbortSignal
+  /** On the monotonic clock, in milliseconds; Infinity without a limit. */
+  readonly at: number
+  readonly #clock: Clock
+  readonly #timer: Timer | undefined
+  readonly #unlisten: () => void
+
+  constructor(clock: Clock, options: DeadlineOptions, onTimeout: () => unknown) {
+    checkTimeout(options.timeoutMs)
+    checkSignal(options.signal)
+    this.#clock = clock
+    const controller = quietController()
+    this.signal = controller.signal
+    const limit = options.timeoutMs ?? Infinity
+    this.at = clock.now() + limit
+    this.#unlisten = onAbort(options.signal, (reason) => controller.abort(reason))
+    this.#timer = Number.isFinite(limit)
+      ? clock.setTimer(limit, () => controller.abort(onTimeout()))
+      : undefined
+  }
+
+  /** Milliseconds left, never negative; Infinity without a limit. */
+  get remainingMs(): number {
+    return Math.max(0, this.at - this.#clock.now())
+  }
+
+  throwIfOver(): void {
+    this.signal.throwIfAborted()
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer?.cancel()
+    this.#unlisten()
+  }
+}
+
+/**
+ * Settles as `promise` does, or rejects with the signal's reason if that comes first. The promise itself goes on:
+ * whoever started the work stays responsible for it, and a late rejection of it is not unhandled.
+ */
+export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise
+  return new Promise<T>((resolve, reject) => {
+    const unlisten = onAbort(signal, reject)
+    promise.then(
+      (value) => {
+        unlisten()
+        resolve(value)
+      },
+      (error: unknown) => {
+        unlisten()
+        reject(error) // eslint-disable-line @typescript-eslint/prefer-promise-reject-errors -- passed on as it came
+      },
+    )
+  })
+}
+
+/** Waits `ms` on the given clock; rejects with the signal's reason when it aborts, and clears the timer. */
+export async function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted()
+  return new Promise<void>((resolve, reject) => {
+    const timer = clock.setTimer(ms, () => {
+      unlisten()
+      resolve()
+    })
+    const unlisten = onAbort(signal, (reason) => {
+      timer.cancel()
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an abort reason is the caller's own value
+      reject(reason)
+    })
+  })
+}

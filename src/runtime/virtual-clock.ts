@@ -1,0 +1,97 @@
+/**
+ * A clock that stands still until told to move. Timers fire in order of their due time, ties in order of creation;
+ * between two timers all promise continuations run, so that code sees the same interleaving on every run.
+ */
+import type { Clock, Timer } from './clock.js'
+
+interface Entry {
+  readonly due: number
+  readonly order: number
+  readonly fn: () => void
+}
+
+export class VirtualClock implements Clock {
+  #now = 0
+  #wall: number
+  #order = 0
+  readonly #timers = new Set<Entry>()
+
+  /** @param wallMs - what `wall()` shows at the start, in milliseconds since the epoch. */
+  constructor(wallMs = 1_700_000_000_000) {
+    this.#wall = wallMs
+  }
+
+  now(): number {
+    return this.#now
+  }
+
+  wall(): number {
+    return this.#wall
+  }
+
+  /** Steps the calendar only, as an operator or NTP would. No timer may notice. */
+  stepWall(ms: number): void {
+    this.#wall += ms
+  }
+
+  setTimer(ms: number, fn: () => void): Timer {
+    const entry: Entry = { due: this.#now + Math.max(ms, 0), order: this.#order++, fn }
+    this.#timers.add(entry)
+    return { cancel: () => void this.#timers.delete(entry) }
+  }
+
+  defer(fn: () => void): void {
+    process.nextTick(fn)
+  }
+
+  /** How many timers are armed: a leak check for tests. */
+  get pending(): number {
+    return this.#timers.size
+  }
+
+  /** Moves time forward by `ms`, firing what falls due on the way, and lets everything settle. */
+  async advance(ms: number): Promise<void> {
+    const target = this.#now + ms
+    await settle()
+    for (let next = this.#next(target); next !== undefined; next = this.#next(target)) {
+      this.#moveTo(next.due)
+      this.#timers.delete(next)
+      next.fn()
+      await settle()
+    }
+    this.#moveTo(target)
+  }
+
+  /** Moves straight to `ms` later and only then fires what fell due: a stalled event loop. */
+  async stall(ms: number): Promise<void> {
+    this.#moveTo(this.#now + ms)
+    await this.advance(0)
+  }
+
+  #moveTo(time: number): void {
+    this.#wall += time - this.#now
+    this.#now = time
+  }
+
+  #next(target: number): Entry | undefined {
+    let best: Entry | undefined
+    for (const entry of this.#timers) {
+      if (entry.due > target) continue
+      if (
+        best === undefined ||
+        entry.due < best.due ||
+        (entry.due === best.due && entry.order < best.order)
+      ) {
+        best = entry
+      }
+    }
+    return best
+  }
+}
+
+/** Lets every queued promise continuation and deferred call run. */
+async function settle(): Promise<void> {
+  await new Promise<void>((resolve) => {
+    setImmediate(resolve)
+  })
+}
