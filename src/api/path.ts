@@ -9,8 +9,9 @@ const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\ud800-\uf8ff\ufff0-\uffff]/ // es
  * @param options.sequential - a sequence number will be appended, so the path may end in `/`.
  */
 export function validatePath(path: string, options: { sequential?: boolean } = {}): void {
-  if (typeof path !== 'string')
-    throw new TypeError(`path must be a string, got ${path === null ? 'null' : typeof path}`)
+  const given: unknown = path
+  if (typeof given !== 'string')
+    throw new TypeError(`path must be a string, got ${given === null ? 'null' : typeof given}`)
   const reason = problemWith(options.sequential === true ? `${path}1` : path)
   if (reason !== undefined) throw new TypeError(`invalid path ${JSON.stringify(path)}: ${reason}`)
 }

@@ -84,7 +84,7 @@ export const operationByCode: ReadonlyMap<
 > = new Map(
   Object.entries(operations).map(([key, value]) => [
     value.code,
-    { key: key as OperationName, operation: value as unknown as Operation },
+    { key: key as OperationName, operation: value },
   ]),
 )
 

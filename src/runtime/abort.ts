@@ -16,7 +16,7 @@ export interface DeadlineOptions {
 export function checkTimeout(timeoutMs: unknown, name = 'timeoutMs'): void {
   if (timeoutMs === undefined) return
   if (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs)) {
-    throw new TypeError(`${name} must be a number of milliseconds, got ${String(timeoutMs)}`)
+    throw new TypeError(`${name} must be a number of milliseconds, got ${typeof timeoutMs === 'number' ? 'NaN' : typeof timeoutMs}`)
   }
   if (timeoutMs < 0) throw new RangeError(`${name} must not be negative, got ${timeoutMs}`)
 }
