@@ -3,6 +3,17 @@ import { defineConfig } from 'vitest/config'
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
+/** Every test file belongs to one of these. What needs real servers or foreign clients is apart from what never does. */
+const apart = {
+  conformance: ['test/conformance/**/*.test.ts'],
+  ensemble: ['test/ensemble/**/*.test.ts'],
+  kazoo: ['test/interop/**/kazoo*.test.ts'],
+  curator: ['test/interop/**/curator*.test.ts'],
+}
+
+/** Real servers are few and slow to start: their test files run one after the other. */
+const servers = { globalSetup: ['test/support/ensemble-setup.ts'], fileParallelism: false }
+
 export default defineConfig({
   resolve: {
     alias: [
@@ -13,5 +24,19 @@ export default defineConfig({
   },
   // Node 20 has no native `await using`: lower it as tsc does for the package.
   oxc: { target: 'es2022' },
-  test: { include: ['test/**/*.test.ts'], retry: 0, testTimeout: 20_000, hookTimeout: 60_000 },
+  test: {
+    retry: 0,
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: Object.values(apart).flat() },
+      },
+      ...Object.entries(apart).map(([name, include]) => ({
+        extends: true as const,
+        test: { name, include, ...servers },
+      })),
+    ],
+  },
 })

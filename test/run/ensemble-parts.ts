@@ -1,0 +1,57 @@
+/**
+ * The tests on real servers and with foreign clients. What this machine has is found out first; what it has not is
+ * said, with the number of tests that were not run for it. `LATCHKEY_REQUIRE=java,docker,kazoo,curator` makes each
+ * absence a failure, for machines that must have them.
+ */
+import { findEngines, type EngineName } from '../../src/testing/index.js'
+import { type Outcome, type Part } from './part.js'
+import { countTests, runProject } from './vitest.js'
+
+interface Finding {
+  readonly available: boolean
+  /** What there is, or what is missing. */
+  readonly detail: string
+}
+
+const required = new Set((process.env['LATCHKEY_REQUIRE'] ?? '').split(',').filter((name) => name !== ''))
+
+function environment(engine: EngineName | 'embedded', servers: number): Record<string, string> {
+  return { LATCHKEY_ENGINE: engine, LATCHKEY_SERVERS: String(servers) }
+}
+
+/** What could not be had: its tests count as skipped, or, where it is required, as a failure. */
+async function missing(name: string, what: string, project: string, detail: string): Promise<Outcome> {
+  const count = await countTests(project)
+  const note = `not run: ${count} tests ${what}: ${detail}`
+  if (!required.has(name)) return { passed: 0, failed: 0, skipped: count, notes: [note] }
+  const output = `LATCHKEY_REQUIRE asks for ${name}, which is missing: ${detail}`
+  return { passed: 0, failed: 1, skipped: count, output, notes: [note] }
+}
+
+/** Once for all parts: looking for Docker's image and for jars takes a while. */
+let engines: Promise<ReadonlyMap<string, Finding>> | undefined
+
+async function engine(name: EngineName): Promise<Finding> {
+  engines ??= findEngines({ pull: true }).then(
+    (reports) => new Map(reports.map((report) => [report.engine, report])),
+  )
+  return (await engines).get(name) ?? { available: false, detail: 'unknown here' }
+}
+
+function onEngine(name: EngineName, servers: number, project: string): Part {
+  const where = name === 'given' ? 'given servers' : `${name}, ${servers} server${servers === 1 ? '' : 's'}`
+  return {
+    name: `${project} (${where})`,
+    group: 'ensemble',
+    run: async () => {
+      const { available, detail } = await engine(name)
+      if (!available) return missing(name, `on ${where}`, project, detail)
+      const outcome = await runProject(project, environment(name, servers))
+      return { ...outcome, notes: [`on ${detail}`] }
+    },
+  }
+}
+
+export function ensembleParts(): Part[] {
+  return [onEngine('given', 1, 'conformance')]
+}

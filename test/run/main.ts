@@ -1,0 +1,71 @@
+/**
+ * `node test/run.mjs [NAME…] [--update]`: runs the parts whose name or group is given, or all. See `part.ts`.
+ *
+ * The last line is `N passed, N failed`, with `, N skipped` behind it where there are tests that were not run.
+ */
+import { ensembleParts } from './ensemble-parts.js'
+import { sum, type Outcome, type Part } from './part.js'
+import { packageParts, staticParts } from './static-parts.js'
+import { runProject } from './vitest.js'
+
+const update = process.argv.includes('--update')
+const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
+
+function allParts(): Part[] {
+  return [
+    ...staticParts(),
+    ...packageParts(update),
+    { name: 'unit', group: 'unit', run: async () => runProject('unit') },
+    {
+      name: 'conformance (embedded)',
+      group: 'unit',
+      run: async () => runProject('conformance', { LATCHKEY_ENGINE: 'embedded' }),
+    },
+    ...ensembleParts(),
+  ]
+}
+
+function chosen(parts: readonly Part[]): Part[] {
+  const matches = (part: Part, name: string): boolean =>
+    name === part.group || name === part.name || part.name.startsWith(`${name} (`)
+  const unknown = wanted.filter((name) => !parts.some((part) => matches(part, name)))
+  if (unknown.length > 0) {
+    const names = new Set(parts.flatMap((part) => [part.group, part.name]))
+    throw new Error(`no part is called ${unknown.join(', ')}; there are: ${[...names].join(', ')}`)
+  }
+  return parts.filter((part) => wanted.length === 0 || wanted.some((name) => matches(part, name)))
+}
+
+async function attempt(part: Part): Promise<Outcome> {
+  try {
+    return await part.run()
+  } catch (error) {
+    const output = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    return { passed: 0, failed: 1, skipped: 0, output }
+  }
+}
+
+function counts({ passed, failed, skipped }: Outcome): string {
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
+}
+
+async function runPart(part: Part): Promise<Outcome> {
+  if (process.stdout.isTTY) process.stdout.write(`… ${part.name}`)
+  const begun = performance.now()
+  const outcome = await attempt(part)
+  const seconds = ((performance.now() - begun) / 1000).toFixed(1)
+  if (process.stdout.isTTY) process.stdout.write('\r\u001b[K')
+  const sign = outcome.failed > 0 ? '✗' : outcome.passed > 0 ? '✓' : '-'
+  console.log(`${sign} ${part.name.padEnd(32)} ${seconds.padStart(6)} s   ${counts(outcome)}`)
+  if (outcome.failed > 0) console.log(`\n${(outcome.output ?? '').trim()}\n`)
+  for (const note of outcome.notes ?? []) console.log(`    ${note}`)
+  return outcome
+}
+
+const outcomes: Outcome[] = []
+for (const part of chosen(allParts())) outcomes.push(await runPart(part))
+const total = sum(outcomes)
+const failed = outcomes.filter((outcome) => outcome.failed > 0).length
+console.log(failed > 0 ? `\n${failed} of ${outcomes.length} parts failed` : '')
+console.log(counts(total))
+process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0
