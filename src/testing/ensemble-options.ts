@@ -23,7 +23,7 @@ export interface TestEnsembleOptions {
    * the image (or can pull it), else Java.
    */
   readonly engine?: EngineName | 'auto' | undefined
-  /** `java`: which ZooKeeper, `3.9.4` or `3.9` for the newest of a line. Default: the one installed, else 3.9. */
+  /** `java`: which ZooKeeper, `3.9.4`, or `3.9` for any of that line. Default: the one installed, else 3.9. */
   readonly version?: string | undefined
   /** `given`: the servers to use. Default `LATCHKEY_TEST_CONNECT`, then `ZOOKEEPER_CONNECT`. */
   readonly connectString?: string | undefined

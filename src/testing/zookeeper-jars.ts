@@ -102,9 +102,22 @@ export function availableJars(): ZooKeeperJars[] {
   return [told(), unpacked(), installed(), ...fetched().reverse()].filter((jars) => jars !== undefined)
 }
 
-/** A range for a line, so that Maven picks its newest release. */
+/**
+ * What a line stands for: a release that these engines were tried with, so that the same tests meet the same servers
+ * tomorrow. A line that came later is left to Maven, as a range.
+ */
+const RELEASES: Readonly<Record<string, string>> = {
+  '3.5': '3.5.10',
+  '3.6': '3.6.4',
+  '3.7': '3.7.2',
+  '3.8': '3.8.4',
+  '3.9': '3.9.4',
+}
+
 function mavenVersion(wanted: string): string {
-  const [major = 0, minor = 0, patch] = wanted.split('.')
+  const [major = '', minor = '', patch] = wanted.split('.')
+  const release = RELEASES[`${major}.${minor}`]
+  if (release !== undefined && (patch === undefined || patch === 'x')) return release
   if (patch !== undefined && patch !== 'x') return wanted
   return `[${major}.${minor}.0,${major}.${Number(minor) + 1}.0-alpha)`
 }
