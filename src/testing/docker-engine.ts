@@ -5,6 +5,7 @@
  *
  * The image is the official one or any that honours the same variables (`ZOO_MY_ID`, `ZOO_SERVERS`, ...).
  */
+import { networkInterfaces } from 'node:os'
 import { text } from 'node:stream/consumers'
 import type * as testcontainersPackage from 'testcontainers'
 import type { ContainerRuntimeClient } from 'testcontainers'
@@ -112,6 +113,18 @@ export function containerEnvironment(
   }
 }
 
+const LOOPBACK = '127.0.0.1'
+
+/**
+ * Loopback, unless the engine is on another machine (or this process in a container beside it, where testcontainers
+ * names the gateway; it also does where only the marks of a container are there, so it is looked up).
+ */
+function reachableHost(client: ContainerRuntimeClient): string {
+  const { host } = client.info.containerRuntime
+  const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
+  return host === 'localhost' || own.some(({ address }) => address === host) ? LOOPBACK : host
+}
+
 class DockerMember implements MemberProcess {
   readonly host: string
   readonly clientPort: number
@@ -121,8 +134,7 @@ class DockerMember implements MemberProcess {
   #paused = false
 
   constructor(client: ContainerRuntimeClient, container: Container, clientPort: number) {
-    const { host } = client.info.containerRuntime
-    this.host = host === 'localhost' ? '127.0.0.1' : host
+    this.host = reachableHost(client)
     this.clientPort = clientPort
     this.#client = client
     this.#container = container
@@ -190,6 +202,7 @@ export async function dockerEngine(
   watchdog.keep('network', network.getId())
   const members: DockerMember[] = []
   const ports = await freePorts(servers)
+  const published = reachableHost(client) === LOOPBACK ? LOOPBACK : '0.0.0.0'
   const dispose = async (): Promise<void> => {
     await Promise.all(members.map(async (member) => member.remove()))
     await network.stop()
@@ -209,7 +222,7 @@ export async function dockerEngine(
         ExposedPorts: { [CLIENT_PORT]: {} },
         HostConfig: {
           NetworkMode: network.getName(),
-          PortBindings: { [CLIENT_PORT]: [{ HostIp: publishedOn(client), HostPort: String(port) }] },
+          PortBindings: { [CLIENT_PORT]: [{ HostIp: published, HostPort: String(port) }] },
         },
         NetworkingConfig: { EndpointsConfig: { [network.getName()]: { Aliases: [`zoo${id}`] } } },
       })
@@ -221,10 +234,4 @@ export async function dockerEngine(
     throw environmentError(`the containers could not be made: ${reasonOf(error)}`, error)
   }
   return { members, [Symbol.asyncDispose]: dispose }
-}
-
-/** Loopback, unless the engine is on another machine. */
-function publishedOn(client: ContainerRuntimeClient): string {
-  const { host } = client.info.containerRuntime
-  return host === 'localhost' || host === '127.0.0.1' ? '127.0.0.1' : '0.0.0.0'
 }
