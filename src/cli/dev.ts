@@ -5,12 +5,11 @@
  * everything else goes to standard error, so that a script can read what it needs from a pipe.
  */
 import { parseArgs } from 'node:util'
-import { startServer, type EmbeddedServer, type Logger } from '../server/index.js'
+import { type EmbeddedServer, startServer } from '../server/index.js'
 import { type Command, UsageError } from './command.js'
 
 const DEFAULT_PORT = 2181
 const DEFAULT_HOST = '127.0.0.1'
-const LOOPBACK = /^(127\.|::1$|localhost$)/
 
 interface DevOptions {
   readonly port: number
@@ -42,19 +41,6 @@ function parse(args: readonly string[]): DevOptions {
   return { port: portFrom(port), host, dataDir, json }
 }
 
-/** Warnings and errors, one line each, on standard error. */
-const logger: Logger = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: (fields, message) => console.error(`latchkey: ${message} ${JSON.stringify(fields, printable)}`),
-  error: (fields, message) => console.error(`latchkey: ${message} ${JSON.stringify(fields, printable)}`),
-}
-
-function printable(_key: string, value: unknown): unknown {
-  if (typeof value === 'bigint') return `0x${value.toString(16)}`
-  return value instanceof Error ? value.message : value
-}
-
 /** What the system's refusal to listen means to who typed the command. */
 function explain(error: unknown, { host, port }: DevOptions): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
@@ -68,14 +54,13 @@ function explain(error: unknown, { host, port }: DevOptions): unknown {
   return message === undefined ? error : new Error(message, { cause: error })
 }
 
-function announce(server: EmbeddedServer, { json, dataDir, host }: DevOptions): void {
-  const { connectString } = server
-  if (json) console.log(JSON.stringify({ connectString, pid: process.pid, dataDir: dataDir ?? null }))
-  else console.log(connectString)
-  if (!LOOPBACK.test(host))
-    console.error(`latchkey: ${host} can be reached from other machines, and nothing asks who they are`)
-  if (json) return
+function announce({ connectString }: EmbeddedServer, { json, dataDir }: DevOptions): void {
+  if (json) {
+    console.log(JSON.stringify({ connectString, pid: process.pid, dataDir: dataDir ?? null }))
+    return
+  }
   const kept = dataDir === undefined ? 'in memory, gone when it stops' : `in ${dataDir}`
+  console.log(connectString)
   console.error(`A ZooKeeper server for development is ready. Data: ${kept}. Stop it with Ctrl-C.`)
 }
 
@@ -98,7 +83,6 @@ async function run(args: readonly string[]): Promise<number> {
   const server = await startServer({
     port,
     host,
-    logger,
     ...(dataDir === undefined ? {} : { dataDir }),
   }).catch((error: unknown) => {
     throw explain(error, options)

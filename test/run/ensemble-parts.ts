@@ -3,7 +3,8 @@
  * said, with the number of tests that were not run for it. `LATCHKEY_REQUIRE=java,docker,kazoo,curator` makes each
  * absence a failure, for machines that must have them.
  */
-import { findEngines, type EngineName } from '../../src/testing/index.js'
+import type { EngineName } from '../../src/testing/index.js'
+import { findEngines } from '../../src/testing/index.js'
 import { type Outcome, type Part } from './part.js'
 import { countTests, runProject } from './vitest.js'
 

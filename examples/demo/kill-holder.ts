@@ -1,0 +1,42 @@
+/**
+ * Kills a worker at a moment when it holds the lock, and can prove that it did: the worker is stopped with SIGSTOP in
+ * the middle of its turn, the server is asked who holds the lock, and only if it is that worker comes SIGKILL.
+ */
+import { once } from 'node:events'
+import type { Mutex } from 'latchkey'
+import type { Fleet, Grant, Worker } from './fleet.js'
+import { nowUs } from './messages.js'
+
+export interface Kill {
+  readonly worker: Worker
+  /** Of the turn that was cut off. */
+  readonly fence: bigint
+  readonly atUs: number
+}
+
+/** Stops the worker of the next grant, at once: in the event itself, before anything else runs. */
+async function stopNextHolder(fleet: Fleet, signal: AbortSignal): Promise<Grant> {
+  fleet.once('granted', ({ worker }) => worker.process.kill('SIGSTOP'))
+  const [grant] = (await once(fleet, 'granted', { signal })) as [Grant]
+  return grant
+}
+
+async function holdsNow(worker: Worker, lock: Mutex): Promise<boolean> {
+  const [holder] = await lock.contenders()
+  return holder?.session === worker.session
+}
+
+/** Tries again with the next holder when the worker had let go before the signal reached it. */
+export async function killHolder(fleet: Fleet, lock: Mutex, signal: AbortSignal): Promise<Kill> {
+  for (;;) {
+    const { worker, fence } = await stopNextHolder(fleet, signal)
+    // Asked twice: a release that it sent before it was stopped may still have been on its way at the first time.
+    if ((await holdsNow(worker, lock)) && (await holdsNow(worker, lock))) {
+      worker.killed = true
+      const atUs = nowUs()
+      worker.process.kill('SIGKILL')
+      return { worker, fence, atUs }
+    }
+    worker.process.kill('SIGCONT')
+  }
+}

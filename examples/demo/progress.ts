@@ -1,0 +1,43 @@
+/** Progress while something lasts: a bar for each worker on a terminal, one line a second elsewhere. */
+import { setInterval } from 'node:timers/promises'
+import type { Fleet, Worker } from './fleet.js'
+
+const onTerminal = process.stdout.isTTY
+const EVERY_MS = onTerminal ? 100 : 1_000
+const BAR_WIDTH = 40
+
+/** The part of a step's display that can be written to. */
+interface Display {
+  output: string | undefined
+}
+
+function barOf(worker: Worker, most: number): string {
+  const filled = Math.round((worker.acquisitions / Math.max(most, 1)) * BAR_WIDTH)
+  const bar = '█'.repeat(filled).padEnd(BAR_WIDTH, '░')
+  return `worker ${worker.number}  ${bar}  ${worker.acquisitions}${worker.killed ? '  killed' : ''}`
+}
+
+function textOf({ workers }: Fleet): string {
+  if (!onTerminal) return `acquisitions so far: ${workers.map(({ acquisitions }) => acquisitions).join(', ')}`
+  const most = Math.max(...workers.map(({ acquisitions }) => acquisitions))
+  return workers.map((worker) => barOf(worker, most)).join('\n')
+}
+
+/** Shows how the workers get on until `until` settles, and settles likewise. */
+export async function showUntil<T>(display: Display, fleet: Fleet, until: Promise<T>): Promise<T> {
+  const over = new AbortController()
+  const show = async (): Promise<void> => {
+    for await (const _ of setInterval(EVERY_MS, undefined, { signal: over.signal }))
+      display.output = textOf(fleet)
+  }
+  const shown = show().catch((error: unknown) => {
+    if (!over.signal.aborted) throw error
+  })
+  try {
+    return await until
+  } finally {
+    over.abort()
+    await shown
+    display.output = textOf(fleet)
+  }
+}
