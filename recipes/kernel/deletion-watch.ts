@@ -1,0 +1,95 @@
+/**
+ * Watches one znode until it is deleted, and leaves no watch behind on any other way out.
+ *
+ * - It reads with `get`: a watch set with `exists` on a znode that is gone already would stay on the server for ever
+ *   (CURATOR-107). Where the ACL forbids reading the data it falls back on `exists` and takes a dangling watch back.
+ * - A change of the data (Curator's revoker writes into the holder's znode) fires the one-shot watch too: it is set
+ *   again, and as that is a `get`, a deletion in between shows as `NO_NODE`.
+ * - The read that sets the watch is never aborted: a watch whose reply we no longer wait for could not be taken back.
+ *
+ * The end is told synchronously from the event, so two of these on one connection report in the order in which the
+ * server deleted the znodes.
+ */
+import { hasCode } from '../../src/api/errors.js'
+import type { Stat } from '../../src/api/stat.js'
+import type { Session, WatchListener, Zk } from '../../src/api/zk.js'
+
+/** How a watch ended: the znode is gone, or the watch could not be set (again) and nobody is watching. */
+export type WatchEnd = { readonly how: 'gone' } | { readonly how: 'blind'; readonly error: unknown }
+
+export class DeletionWatch {
+  readonly path: string
+  /** Resolves when the watch stands or has ended: with the stat, or undefined if it has ended. */
+  readonly standing: Promise<Stat | undefined>
+  readonly #zk: Zk
+  readonly #session: Session
+  readonly #onEnd: (end: WatchEnd) => void
+  readonly #listener: WatchListener
+  #state: 'watching' | 'ended' | 'stopped' = 'watching'
+  /** The read in flight, or the last one. Never rejects. */
+  #reading: Promise<Stat | undefined>
+
+  /** @param onEnd - called at most once, and not after `stop()`. A session that ends is told by its own signal. */
+  constructor(zk: Zk, path: string, session: Session, onEnd: (end: WatchEnd) => void) {
+    this.#zk = zk
+    this.path = path
+    this.#session = session
+    this.#onEnd = onEnd
+    this.#listener = (event) => {
+      if (event.type === 'deleted') this.#end({ how: 'gone' })
+      else if (event.type === 'dataChanged' && this.#state === 'watching') this.#reading = this.#look()
+    }
+    this.#reading = this.#look()
+    this.standing = this.#reading
+  }
+
+  /** Stops; the server's side is taken back in the background, also from a read that is still in flight. */
+  stop(): void {
+    if (this.#state !== 'watching') return
+    this.#state = 'stopped'
+    void this.#takeBack(this.#reading)
+  }
+
+  async #look(): Promise<Stat | undefined> {
+    try {
+      return await this.#read()
+    } catch (error) {
+      this.#end(hasCode(error, 'NO_NODE') ? { how: 'gone' } : { how: 'blind', error })
+      return undefined
+    }
+  }
+
+  async #read(): Promise<Stat | undefined> {
+    const options = { watch: this.#listener, generation: this.#session.generation }
+    try {
+      return (await this.#zk.get(this.path, options)).stat
+    } catch (error) {
+      if (!hasCode(error, 'NO_AUTH')) throw error
+    }
+    const stat = await this.#zk.exists(this.path, options)
+    if (stat === undefined) {
+      this.#end({ how: 'gone' })
+      void this.#takeBack()
+    }
+    return stat
+  }
+
+  async #takeBack(after?: Promise<unknown>): Promise<void> {
+    await after
+    if (this.#session.signal.aborted) return
+    try {
+      await this.#zk.removeWatch(this.path, this.#listener, { generation: this.#session.generation })
+    } catch (error) {
+      this.#zk.logger.debug(
+        { path: this.path, error },
+        'a watch could not be taken back; it ends with its znode',
+      )
+    }
+  }
+
+  #end(end: WatchEnd): void {
+    if (this.#state !== 'watching') return
+    this.#state = 'ended'
+    this.#onEnd(end)
+  }
+}

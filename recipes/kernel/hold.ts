@@ -1,0 +1,191 @@
+/**
+ * What a recipe gives to the one that was let in: proof of it, the news that it is lost, and the way to give it back.
+ *
+ * Not obvious:
+ * - Loss is noticed without a request where it can be: the end of the session is told by the client, on its own clock
+ *   if the ensemble can't be reached. That somebody deleted our znode takes a watch on it. It is set when `signal` is
+ *   first read (and not at all if it never is: a short critical section costs two requests, not three). A waiter
+ *   that was granted by an event has it already.
+ * - A release that finds the znode gone at its first try knows that somebody else deleted it.
+ * - Our own deletion fires our own watch; a release is not a loss.
+ */
+import { hasCode, LockLostError, TransactionError } from '../../src/api/errors.js'
+import type { CheckResult, Transaction, TransactionResult, Zk } from '../../src/api/zk.js'
+import { abortable, onAbort, quietController } from '../../src/runtime/abort.js'
+import { Attempt, type WaitOptions } from './attempt.js'
+import { throwUnlessPassing } from './enqueue.js'
+import { beforeRetry, isOver, lossOf } from './failure.js'
+import type { Place } from './place.js'
+
+export class Hold implements AsyncDisposable {
+  /** Our znode. */
+  readonly path: string
+  /**
+   * Greater than that of every earlier hold of this lock (it is the transaction id that created our znode). Send it
+   * along with what you change, and let the store refuse a token lower than one that it has seen.
+   */
+  readonly fencingToken: bigint
+  /** The session that holds. */
+  readonly sessionId: bigint
+  readonly #zk: Zk
+  readonly #place: Place
+  #controller: AbortController | undefined
+  #stopListening: () => void = () => undefined
+  #foundGone = false
+  #release: Promise<void> | undefined
+
+  /** @internal */
+  constructor(place: Place) {
+    this.#zk = place.zk
+    this.#place = place
+    this.path = place.path
+    this.fencingToken = place.czxid
+    this.sessionId = place.session.id
+  }
+
+  /**
+   * Aborts with a {@link LockLostError} when this is held no more, or can no longer be proved to be: the session is
+   * over or in doubt, the client was closed, or somebody deleted the znode. It does not abort on `release()`.
+   *
+   * The first read sets a watch on the znode (one request, not waited for).
+   */
+  get signal(): AbortSignal {
+    this.#controller ??= this.#listen()
+    return this.#controller.signal
+  }
+
+  #listen(): AbortController {
+    const controller = quietController()
+    const loss = this.loss
+    if (loss !== undefined) controller.abort(loss)
+    if (loss !== undefined || this.#release !== undefined) return controller
+    const { session } = this.#place
+    const unlisten = onAbort(session.signal, () => controller.abort(lossOf(session, this.path)))
+    this.#place.onWatchEnd(({ how }) => {
+      if (how === 'gone') controller.abort(this.#deleted())
+      else void this.#watchAgain()
+    })
+    this.#stopListening = () => {
+      unlisten()
+      this.#place.onWatchEnd(undefined)
+    }
+    void this.#place.watch()
+    return controller
+  }
+
+  async #watchAgain(): Promise<void> {
+    const { session } = this.#place
+    try {
+      await beforeRetry(this.#zk, 2, session.signal)
+      if (this.#release === undefined) await this.#place.watch()
+    } catch {
+      // The session is over, and its signal says so.
+    }
+  }
+
+  /**
+   * Why it is lost, as far as is known here; undefined while held, as far as is known, and after a proper release.
+   *
+   * @internal
+   */
+  get loss(): LockLostError | undefined {
+    const { session } = this.#place
+    if (this.#foundGone || this.#place.deleted) return this.#deleted()
+    if (this.#release === undefined && session.signal.aborted) return lossOf(session, this.path)
+    return undefined
+  }
+
+  #deleted(): LockLostError {
+    return new LockLostError(`lost ${this.path}: somebody deleted it`, 'node-deleted', { path: this.path })
+  }
+
+  /**
+   * Asks the ensemble whether this is still held: a transaction that only checks our znode, so the leader itself
+   * answers. Without transactions it is a read in sync with the leader.
+   *
+   * @throws LockLostError if it is not held, `TimeoutError` or the abort reason if that can't be found out in time.
+   */
+  async confirm(options: WaitOptions = {}): Promise<void> {
+    this.#throwUnlessHeld()
+    const { session } = this.#place
+    using attempt = new Attempt(this.#zk, 'confirm', this.path, options)
+    attempt.stage = 'asking the ensemble'
+    for (let repetition = 0; !session.signal.aborted; repetition++) {
+      try {
+        if (repetition > 0) await beforeRetry(this.#zk, repetition, attempt.signal)
+        if (await this.#stands(attempt.signal)) return
+        throw this.#deleted()
+      } catch (error) {
+        attempt.signal.throwIfAborted()
+        if (isOver(session, error)) break
+        throwUnlessPassing(error)
+      }
+    }
+    throw lossOf(session, this.path)
+  }
+
+  async #stands(signal: AbortSignal): Promise<boolean> {
+    const { generation } = this.#place.session
+    try {
+      if (this.#zk.supports('transactions')) {
+        await this.#zk.transaction().check(this.path).commit({ signal, generation })
+        return true
+      }
+      await this.#zk.sync(this.path, { signal, generation })
+      return (await this.#zk.exists(this.path, { signal, generation })) !== undefined
+    } catch (error) {
+      const cause = error instanceof TransactionError ? error.failure : error
+      if (hasCode(cause, 'NO_NODE')) return false
+      throw cause
+    }
+  }
+
+  /**
+   * Adds a check of our znode: the transaction commits only while this is held, whatever happened since. On a loss its
+   * commit rejects with a `TransactionError` whose `failure` is the `NO_NODE` of {@link path}.
+   *
+   * @throws LockLostError at once if it is known to be lost, `TypeError` if it was released.
+   */
+  guard<R extends readonly TransactionResult[]>(
+    transaction: Transaction<R>,
+  ): Transaction<readonly [...R, CheckResult]> {
+    this.#throwUnlessHeld()
+    return transaction.check(this.path)
+  }
+
+  #throwUnlessHeld(): void {
+    const loss = this.loss
+    if (loss !== undefined) throw loss
+    if (this.#release !== undefined) throw new TypeError(`${this.path} was released`)
+  }
+
+  /**
+   * Gives it back: the deletion is sent at once, and the promise resolves when the server confirmed it or the session
+   * is over. Connection losses are seen through. May be called again, and after a loss.
+   *
+   * @param options - bounds on this wait only: the deletion goes on in the background.
+   * @throws ZkError if the server refuses the deletion (`NO_AUTH` …); it is still tried again, until the session ends.
+   */
+  async release(options?: WaitOptions): Promise<void> {
+    this.#release ??= this.#delete()
+    if (options === undefined) return this.#release
+    using attempt = new Attempt(this.#zk, 'release', this.path, options)
+    attempt.stage = 'waiting for the server to confirm it (the deletion goes on in the background)'
+    await abortable(this.#release, attempt.signal)
+  }
+
+  async #delete(): Promise<void> {
+    this.#stopListening()
+    const removed = new Promise<void>((resolve, reject) => {
+      void this.#place.leave(reject).then((removal) => {
+        if (removal === 'gone') this.#foundGone = true
+        resolve()
+      })
+    })
+    return removed
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release()
+  }
+}

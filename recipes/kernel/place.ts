@@ -1,0 +1,62 @@
+/**
+ * A place in the queue: one ephemeral sequential znode of ours, on the session that it was made in.
+ *
+ * It is worth something only while that session lives and the znode stands. `leave` gives it up for good: the
+ * deletion is owned by the janitor until it is confirmed.
+ */
+import { nameOf } from '../../src/api/path.js'
+import type { Stat } from '../../src/api/stat.js'
+import type { Session, Zk } from '../../src/api/zk.js'
+import { DeletionWatch, type WatchEnd } from './deletion-watch.js'
+import { Janitor, type Removal } from './janitor.js'
+
+export class Place {
+  readonly zk: Zk
+  readonly session: Session
+  readonly path: string
+  readonly name: string
+  readonly sequence: number
+  readonly czxid: bigint
+  #watch: DeletionWatch | undefined
+  #end: WatchEnd | undefined
+  #leaving: Promise<Removal> | undefined
+  #onEnd: ((end: WatchEnd) => void) | undefined
+
+  constructor(zk: Zk, session: Session, made: { path: string; stat: Stat; sequence: number }) {
+    this.zk = zk
+    this.session = session
+    this.path = made.path
+    this.name = nameOf(made.path)
+    this.sequence = made.sequence
+    this.czxid = made.stat.czxid
+  }
+
+  /** Somebody else deleted our znode, as far as has been seen. Seen at once only while it is watched. */
+  get deleted(): boolean {
+    return this.#end?.how === 'gone' && this.#leaving === undefined
+  }
+
+  /** Watches our own znode, once. Resolves with true when the watch stands, false if it could not be set. */
+  async watch(): Promise<boolean> {
+    if (this.#end?.how === 'blind') this.#watch = this.#end = undefined
+    this.#watch ??= new DeletionWatch(this.zk, this.path, this.session, (end) => {
+      this.#end = end
+      if (this.#leaving === undefined) this.#onEnd?.(end)
+    })
+    return (await this.#watch.standing) !== undefined && this.#end === undefined
+  }
+
+  /** Who is told, synchronously, that our own watch ended while we had not left. One at a time. */
+  onWatchEnd(listener: ((end: WatchEnd) => void) | undefined): void {
+    this.#onEnd = listener
+  }
+
+  /**
+   * Deletes our znode; the request is on its way when this returns. Resolves when it is gone for sure. Idempotent,
+   * never rejects. The watch on our own znode, if there is one, ends with it.
+   */
+  async leave(onRefused?: (error: unknown) => void): Promise<Removal> {
+    this.#leaving ??= Janitor.of(this.zk).remove(this.path, this.session, onRefused)
+    return this.#leaving
+  }
+}
