@@ -11,6 +11,7 @@
  */
 import type { Runtime } from '../runtime/runtime.js'
 import type { Acl } from './acl.js'
+import type { LostReason } from './errors.js'
 import type { Stat } from './stat.js'
 
 /** The last argument of every call that talks to a server. */
@@ -107,6 +108,8 @@ export interface Session {
   readonly timeoutMs: number
   /** Aborts when the session is over or can no longer be proved alive; its reason is the typed error. */
   readonly signal: AbortSignal
+  /** Why it is over; undefined while it is not. Set before `signal` aborts. */
+  readonly endedBy: LostReason | undefined
 }
 
 /** What not every implementation or server version has. */

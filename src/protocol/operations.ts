@@ -51,7 +51,8 @@ export const operations = {
   multiRead: operation('multiRead', OpCode.multiRead, 'read', multiRequest, multiReadReply),
   reconfig: operation('reconfig', OpCode.reconfig, 'write', r.reconfigRequest, r.getDataReply),
   checkWatches: operation('checkWatches', OpCode.checkWatches, 'read', r.pathTypeRequest, nothing),
-  removeWatches: operation('removeWatches', OpCode.removeWatches, 'read', r.pathTypeRequest, nothing),
+  // A write here: with the connection the server's watches are gone, so it must not be sent again.
+  removeWatches: operation('removeWatches', OpCode.removeWatches, 'write', r.pathTypeRequest, nothing),
   auth: operation('auth', OpCode.auth, 'read', r.authPacket, nothing),
   sasl: operation('sasl', OpCode.sasl, 'read', r.tokenRecord, r.tokenRecord),
   setWatches: operation('setWatches', OpCode.setWatches, 'read', r.setWatchesRequest, nothing),

@@ -37,7 +37,12 @@ export type LinkPhase =
   | { readonly name: 'dialing'; readonly until: number }
   /** `closing`: close() was called; the session is closed as soon as the server has answered. */
   | { readonly name: 'handshaking'; readonly until: number; readonly closing: boolean }
-  | { readonly name: 'authenticating'; readonly until: number; readonly fresh: boolean; readonly readOnly: boolean }
+  | {
+      readonly name: 'authenticating'
+      readonly until: number
+      readonly fresh: boolean
+      readonly readOnly: boolean
+    }
   | { readonly name: 'up'; readonly readOnly: boolean }
   | { readonly name: 'closing'; readonly until: number }
 
@@ -86,7 +91,12 @@ export type MachineEvent =
    * The link is gone, at whatever phase. `roundOver`: every host has been tried since one last worked; `stable`: this
    * link had worked for a while, so that a server which accepts and drops is not called again without a pause.
    */
-  | { readonly type: 'link-lost'; readonly roundOver: boolean; readonly stable: boolean; readonly jitter: number }
+  | {
+      readonly type: 'link-lost'
+      readonly roundOver: boolean
+      readonly stable: boolean
+      readonly jitter: number
+    }
   | { readonly type: 'handshake'; readonly reply: Handshake }
   | { readonly type: 'authenticated' }
   | { readonly type: 'auth-failed'; readonly error: ZkError }
@@ -94,7 +104,8 @@ export type MachineEvent =
   | { readonly type: 'expired' }
   | { readonly type: 'read-write-found' }
   | { readonly type: 'tick' }
-  | { readonly type: 'close' }
+  /** `keepSession`: leave the session to whoever attaches to it. */
+  | { readonly type: 'close'; readonly keepSession: boolean }
   | { readonly type: 'close-answered' }
 
 export type Effect =
@@ -170,11 +181,13 @@ function react(state: MachineState, event: MachineEvent, vitals: Vitals): Step {
         ? stay(state)
         : endSession(state, vitals, 'session-expired', 'the server has let it expire')
     case 'read-write-found':
-      return link.name === 'up' && link.readOnly ? { state, effects: [{ type: 'drop', why: 'a read-write server was found' }] } : stay(state)
+      return link.name === 'up' && link.readOnly
+        ? { state, effects: [{ type: 'drop', why: 'a read-write server was found' }] }
+        : stay(state)
     case 'tick':
       return tick(state, vitals)
     case 'close':
-      return beginClose(state, vitals)
+      return event.keepSession ? close(state, new ClosedError()) : beginClose(state, vitals)
     case 'close-answered':
       return link.name === 'closing' ? close(state, new ClosedError()) : stay(state)
   }
@@ -246,14 +259,22 @@ function opened(state: MachineState, reply: Handshake, vitals: Vitals): Step {
   const old = state.session
   const claimed = old?.readWrite === true ? old : undefined
   if (reply.timeoutMs <= 0 || reply.sessionId === 0n) {
-    if (claimed !== undefined) return endSession(state, vitals, 'session-expired', 'the server has let it expire')
+    if (claimed !== undefined)
+      return endSession(state, vitals, 'session-expired', 'the server has let it expire')
     return { state, effects: [{ type: 'drop', why: 'the server refused to open a session' }] }
   }
   const until = vitals.now + state.settings.connectTimeoutMs
   if (claimed?.id === reply.sessionId) {
     // Negotiated anew on each connect; a read-only server's word on it does not count.
-    const session = reply.readOnly ? claimed : { ...claimed, timeoutMs: reply.timeoutMs, password: reply.password }
-    const link: LinkPhase = { name: 'authenticating', until, fresh: state.state === 'connecting', readOnly: reply.readOnly }
+    const session = reply.readOnly
+      ? claimed
+      : { ...claimed, timeoutMs: reply.timeoutMs, password: reply.password }
+    const link: LinkPhase = {
+      name: 'authenticating',
+      until,
+      fresh: state.state === 'connecting',
+      readOnly: reply.readOnly,
+    }
     return { state: { ...state, session, link }, effects: begin(link.fresh) }
   }
   if (old === undefined) return fresh(state, reply, until)
@@ -352,7 +373,8 @@ function tick(state: MachineState, vitals: Vitals): Step {
       if (vitals.now - vitals.heardAt >= readTimeoutMs(timeoutMs)) {
         return drop(state, `nothing heard for ${Math.round(vitals.now - vitals.heardAt)} ms`)
       }
-      if (vitals.now - vitals.sentAt >= pingIntervalMs(timeoutMs)) return { state, effects: [{ type: 'ping' }] }
+      if (vitals.now - vitals.sentAt >= pingIntervalMs(timeoutMs))
+        return { state, effects: [{ type: 'ping' }] }
       return stay(state)
     }
   }
@@ -383,7 +405,8 @@ function beginClose(state: MachineState, vitals: Vitals): Step {
 function close(state: MachineState, error: ZkError): Step {
   const effects: Effect[] = []
   if (state.session !== undefined) {
-    if (!(error instanceof SessionExpiredError)) effects.push({ type: 'session-over', reason: 'closed', error })
+    if (!(error instanceof SessionExpiredError))
+      effects.push({ type: 'session-over', reason: 'closed', error })
   }
   effects.push({ type: 'closed', error })
   return { state: { ...state, state: 'closed', link: { name: 'none' }, session: undefined }, effects }

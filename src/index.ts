@@ -1,0 +1,61 @@
+/** latchkey: distributed coordination on Apache ZooKeeper. Everything public, by name. */
+export { connect } from './client/connect.js'
+export type { Client, MultiReadRequest, MultiReadResult, Reconfiguration } from './client/client.js'
+export type { DeleteTreeOptions } from './client/delete-tree.js'
+export type { Auth, ConnectOptions, SessionCredentials } from './client/options.js'
+export type { TlsOptions } from './transport/tls.js'
+export type { SaslCredential } from './session/authentication.js'
+
+export type {
+  CallOptions,
+  Capability,
+  CheckResult,
+  Children,
+  Created,
+  CreateMode,
+  CreateResult,
+  CreateSpec,
+  Data,
+  DeleteResult,
+  Logger,
+  NodeData,
+  Session,
+  SessionState,
+  SetResult,
+  Transaction,
+  TransactionResult,
+  VersionSpec,
+  Watch,
+  WatchEvent,
+  WatchEventType,
+  WatchListener,
+  WatchSpec,
+  Zk,
+} from './api/zk.js'
+export type { Stat } from './api/stat.js'
+export { CONTAINER_OWNER } from './api/stat.js'
+export type { Acl } from './api/acl.js'
+export { CREATOR_ACL, digestAcl, digestId, OPEN_ACL, Perms, READ_ACL } from './api/acl.js'
+export { joinPath, nameOf, parentOf, validatePath } from './api/path.js'
+export type { ErrorCode, LostReason, Outcome, ZkErrorOptions } from './api/errors.js'
+export {
+  AuthFailedError,
+  BadVersionError,
+  ClosedError,
+  ConnectionLossError,
+  hasCode,
+  LockLostError,
+  NoAuthError,
+  NodeExistsError,
+  NoNodeError,
+  NotEmptyError,
+  ProtocolError,
+  SessionExpiredError,
+  TimeoutError,
+  TransactionError,
+  UnsupportedError,
+  ZkError,
+} from './api/errors.js'
+export type { Clock, Timer } from './runtime/clock.js'
+export type { Random } from './runtime/random.js'
+export type { Runtime } from './runtime/runtime.js'

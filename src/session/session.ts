@@ -1,0 +1,481 @@
+/**
+ * The shell round the session machine: links, timers, requests and watches. All decisions about the life of links
+ * and sessions are the machine's; this file observes, asks it, and carries out what it says.
+ *
+ * Non-obvious:
+ * - Events are queued while one is being handled, so an effect may cause an event without re-entering the machine.
+ * - Before bytes are looked at, the local deadline is: after a stall nothing is delivered in an overdue session's name.
+ * - When a link is lost, reads go back to the head of the queue; writes that were in flight end in doubt.
+ * - Order after a reconnect: credentials, watches, then requests (a watched znode may need the credentials).
+ */
+import type { LostReason, ZkError } from '../api/errors.js'
+import { ClosedError, ConnectionLossError, SessionExpiredError } from '../api/errors.js'
+import type { CallOptions, Logger, Session, SessionState } from '../api/zk.js'
+import type { Reader } from '../codec/reader.js'
+import { watchEventTypes } from '../protocol/constants.js'
+import type { Operation } from '../protocol/operations.js'
+import { operations } from '../protocol/operations.js'
+import type { ConnectReply } from '../protocol/records.js'
+import { errorOfResult, OK, ResultCode } from '../protocol/result-codes.js'
+import { quietController } from '../runtime/abort.js'
+import type { Timer } from '../runtime/clock.js'
+import type { Runtime } from '../runtime/runtime.js'
+import type { Transport } from '../transport/transport.js'
+import type { Credentials } from './authentication.js'
+import { authenticate, checkCredential, presentCredential } from './authentication.js'
+import { Hosts } from './hosts.js'
+import type { Server } from './connect-string.js'
+import { Link } from './link.js'
+import type { Effect, MachineEvent, MachineState, Settings, Vitals } from './machine.js'
+import { initialState, step, wakeAt } from './machine.js'
+import type { Entry } from './pending.js'
+import { rejectEntry } from './pending.js'
+import { ReadWriteProbe } from './read-write-probe.js'
+import type { EntrySpec } from './request-queue.js'
+import { RequestQueue } from './request-queue.js'
+import { SessionHandle } from './session-handle.js'
+import type { ServerWatch } from './watches.js'
+import { Watches } from './watches.js'
+
+export interface SessionClientOptions {
+  readonly servers: readonly Server[]
+  readonly transport: Transport
+  readonly runtime: Runtime
+  readonly logger: Logger
+  readonly settings: Settings
+  readonly allowReadOnly: boolean
+  readonly attach: { readonly id: bigint; readonly password: Buffer } | undefined
+  readonly credentials: Credentials
+  readonly allowInsecureAuth: boolean
+  readonly maxFrameBytes: number
+  readonly maxRequestBytes: number
+  readonly maxPendingBytes: number
+  /** Takes the chroot off a path of the server. */
+  readonly toClient: (path: string) => string
+}
+
+export interface SessionEvents {
+  state(state: SessionState, session: Session | undefined): void
+}
+
+/** A link that worked for this long was a success, and its end is no reason to pause. */
+const STABLE_MS = 1_000
+/** Paths of watches in one set-watches request: the server's limit is 1 MiB for the whole (ZOOKEEPER-706). */
+const WATCH_BATCH_BYTES = 128 * 1024
+
+export class SessionClient {
+  readonly watches: Watches
+  readonly requests: RequestQueue
+  readonly #options: SessionClientOptions
+  readonly #events: SessionEvents
+  readonly #hosts: Hosts
+  readonly #queue: MachineEvent[] = []
+  readonly #closeWaiters: (() => void)[] = []
+  #machine: MachineState
+  #handling = false
+  #link: Link | undefined
+  /** Counts dials, so that an answer of the resolver for an abandoned one is not taken for this one's. */
+  #dials = 0
+  #upSince = Infinity
+  #provenAt = 0
+  #lastZxid = 0n
+  #timer: Timer | undefined
+  #timerAt = Infinity
+  #probe: ReadWriteProbe | undefined
+  #handle: SessionHandle | undefined
+  #controller = quietController()
+  #closedWith: ZkError | undefined
+  #lastFailure: unknown
+  #announced: SessionState = 'connecting'
+
+  constructor(options: SessionClientOptions, events: SessionEvents) {
+    this.#options = options
+    this.#events = events
+    this.#hosts = new Hosts(options.servers, options.transport, options.runtime.random)
+    this.#machine = initialState(options.settings, options.attach)
+    this.watches = new Watches(options.logger, options.toClient)
+    this.requests = new RequestQueue(options, (entry) => this.#entryDropped(entry))
+  }
+
+  get state(): SessionState {
+    return this.#announced
+  }
+
+  get session(): Session | undefined {
+    return this.#handle
+  }
+
+  get closedWith(): ZkError | undefined {
+    return this.#closedWith
+  }
+
+  /** Why the last attempt to connect failed: the cause to show when a deadline passes. */
+  get lastFailure(): unknown {
+    return this.#lastFailure
+  }
+
+  /** The newest transaction seen on this session. */
+  get lastZxid(): bigint {
+    return this.#lastZxid
+  }
+
+  /** For attaching to the session from another client. Secret: whoever has it owns the session's locks. */
+  get password(): Buffer | undefined {
+    return this.#machine.session?.password
+  }
+
+  start(): void {
+    this.#dispatch({ type: 'start' })
+  }
+
+  async close(keepSession: boolean): Promise<void> {
+    if (this.#closedWith !== undefined) return
+    const closed = new Promise<void>((resolve) => this.#closeWaiters.push(resolve))
+    this.requests.refuse(new ClosedError())
+    this.#dispatch({ type: 'close', keepSession })
+    return closed
+  }
+
+  /**
+   * One request that has been checked, under the caller's limits: sent now or, in order, when there is a connection.
+   * Settles with what `spec.finish` makes of the reply.
+   */
+  async call<Q, A, T>(
+    operation: Operation<Q, A>,
+    request: Q,
+    spec: EntrySpec<A, T>,
+    options?: CallOptions,
+  ): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const entry = this.requests.entry(operation, request, spec, resolve, reject, options)
+      try {
+        this.#submit(entry)
+      } catch (error) {
+        rejectEntry(entry, error)
+      }
+    })
+  }
+
+  #submit(entry: Entry): void {
+    const { generation } = entry
+    if (generation !== undefined && generation !== this.#handle?.generation) {
+      throw new SessionExpiredError(`${entry.operation.name}: the session it was meant for is over`, {
+        path: entry.path,
+      })
+    }
+    if (entry.watch !== undefined) this.watches.expect(entry.watch.kind, entry.watch.path)
+    try {
+      this.requests.submit(entry)
+    } catch (error) {
+      if (entry.watch !== undefined) this.watches.unexpect(entry.watch.kind, entry.watch.path)
+      throw error
+    }
+  }
+
+  /** Adds an identity to this and every later connection. Resolves when the server has accepted it. */
+  async addCredential(scheme: string, auth: Buffer): Promise<void> {
+    const link = this.#link
+    if (link !== undefined) checkCredential(link, scheme, this.#options.allowInsecureAuth)
+    this.#options.credentials.add(scheme, auth)
+    if (link === undefined || this.#machine.link.name !== 'up') return
+    await presentCredential(link, scheme, auth)
+  }
+
+  /** Tells the server to forget watches that nobody here needs. */
+  forget(path: string, kinds: readonly ServerWatch[]): void {
+    this.requests.forgetWatches(path, kinds)
+  }
+
+  #vitals(): Vitals {
+    const now = this.#options.runtime.clock.now()
+    const link = this.#link
+    return { now, heardAt: link?.heardAt ?? now, sentAt: link?.sentAt ?? now, provenAt: this.#provenAt }
+  }
+
+  #dispatch(event: MachineEvent): void {
+    this.#queue.push(event)
+    if (this.#handling) return
+    this.#handling = true
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        const { state, effects } = step(this.#machine, next, this.#vitals())
+        this.#machine = state
+        for (const effect of effects) this.#run(effect)
+        this.#announce()
+      }
+    } finally {
+      this.#handling = false
+    }
+    this.#arm()
+  }
+
+  #announce(): void {
+    const { state } = this.#machine
+    if (state === this.#announced) return
+    this.#announced = state
+    this.#options.logger.info({ state, ...this.#describe() }, `session ${state}`)
+    this.#events.state(state, this.#handle)
+  }
+
+  #describe(): object {
+    const server = this.#link?.endpoint
+    return {
+      ...(this.#handle === undefined
+        ? {}
+        : { sessionId: this.#handle.idHex, generation: this.#handle.generation }),
+      ...(server === undefined ? {} : { server: `${server.hostName}:${server.port}` }),
+    }
+  }
+
+  #arm(): void {
+    const due = wakeAt(this.#machine, this.#vitals())
+    // A timer that fires too early only looks and arms again: cheaper than moving it with every reply.
+    if (this.#timer !== undefined && this.#timerAt <= due) return
+    this.#timer?.cancel()
+    this.#timer = undefined
+    this.#timerAt = due
+    if (due === Infinity) return
+    this.#timer = this.#options.runtime.clock.setTimer(due - this.#options.runtime.clock.now(), () => {
+      this.#timer = undefined
+      this.#dispatch({ type: 'tick' })
+    })
+  }
+
+  #run(effect: Effect): void {
+    switch (effect.type) {
+      case 'dial':
+        return this.#dial()
+      case 'send-connect':
+        return this.#sendConnect()
+      case 'begin-session':
+        return this.#beginSession()
+      case 'authenticate':
+        return this.#authenticate()
+      case 'established':
+        return this.#established(effect.fresh)
+      case 'session-over':
+        return this.#sessionOver(effect.reason, effect.error)
+      case 'drop':
+        return this.#linkLost(new ConnectionLossError(effect.why))
+      case 'ping':
+        return this.#link?.ping()
+      case 'send-close':
+        return this.#sendClose()
+      case 'closed':
+        return this.#closed(effect.error)
+    }
+  }
+
+  #dial(): void {
+    const dial = ++this.#dials
+    this.#hosts.next().then(
+      (endpoint) => {
+        if (dial !== this.#dials) return
+        this.#link = this.#newLink(endpoint)
+      },
+      (error: unknown) => {
+        if (dial === this.#dials) this.#linkLost(error)
+      },
+    )
+  }
+
+  #newLink(endpoint: { hostName: string; address: string; port: number }): Link {
+    const { transport, runtime, maxFrameBytes } = this.#options
+    const link: Link = new Link(
+      transport,
+      endpoint,
+      { clock: runtime.clock, maxFrameBytes },
+      {
+        opened: () => this.#dispatch({ type: 'opened' }),
+        heard: (now) => this.#heard(link, now),
+        handshake: (reply) => this.#shaken(reply),
+        notification: (type, path, zxid) => this.#notified(type, path, zxid),
+        reply: (entry, err, zxid, reader) => this.#replied(entry, err, zxid, reader),
+        proven: (sentAt) => this.#proven(sentAt),
+        lost: (error) => this.#linkLost(error ?? new ConnectionLossError('the server closed the connection')),
+      },
+    )
+    return link
+  }
+
+  /** Before a chunk is read: an overdue session must end first, and with it this link. */
+  #heard(link: Link, now: number): boolean {
+    if (now >= this.#timerAt && now >= wakeAt(this.#machine, this.#vitals())) this.#dispatch({ type: 'tick' })
+    return this.#link === link
+  }
+
+  #proven(sentAt: number): void {
+    const { link } = this.#machine
+    if ((link.name === 'up' || link.name === 'authenticating') && link.readOnly) return
+    if (sentAt > this.#provenAt) this.#provenAt = sentAt
+  }
+
+  #sendConnect(): void {
+    const { session, settings } = this.#machine
+    const { allowReadOnly } = this.#options
+    const resumed = session?.readWrite === true ? session : undefined
+    this.#link?.sendConnect({
+      protocolVersion: 0,
+      lastZxidSeen: this.#lastZxid,
+      timeoutMs: settings.sessionTimeoutMs,
+      sessionId: resumed?.id ?? 0n,
+      password: resumed?.password ?? Buffer.alloc(16),
+      readOnly: allowReadOnly,
+    })
+  }
+
+  #shaken(reply: ConnectReply): void {
+    const sentAt = this.#link?.sentAt ?? 0
+    const { timeoutMs, sessionId, readOnly } = reply
+    // A server that takes writes has just vouched for the session, whichever one it is.
+    if (!readOnly && timeoutMs > 0) this.#provenAt = Math.max(this.#provenAt, sentAt)
+    const password = Buffer.from(reply.password ?? Buffer.alloc(16))
+    this.#dispatch({ type: 'handshake', reply: { timeoutMs, sessionId, password, readOnly } })
+    if (this.#machine.session !== undefined) this.#handle?.renegotiated(this.#machine.session.timeoutMs)
+  }
+
+  #beginSession(): void {
+    const { session } = this.#machine
+    if (session === undefined) return
+    this.#controller = quietController()
+    this.#handle = new SessionHandle(session, this.#controller.signal)
+  }
+
+  #authenticate(): void {
+    const link = this.#link
+    if (link === undefined) return
+    const { credentials, allowInsecureAuth } = this.#options
+    if (credentials.size === 0) return this.#dispatch({ type: 'authenticated' })
+    authenticate(link, credentials, allowInsecureAuth, async (token) =>
+      this.requests.saslStep(link, token),
+    ).then(
+      () => {
+        if (this.#link === link) this.#dispatch({ type: 'authenticated' })
+      },
+      (error: unknown) => {
+        if (this.#link === link) this.#dispatch({ type: 'auth-failed', error: error as ZkError })
+      },
+    )
+  }
+
+  #established(fresh: boolean): void {
+    const link = this.#link
+    if (link === undefined) return
+    this.#upSince = this.#options.runtime.clock.now()
+    this.#lastFailure = undefined
+    if (!fresh) this.#restoreWatches(link)
+    if (this.#machine.link.name === 'up' && this.#machine.link.readOnly) this.#startProbe()
+    this.requests.open(link, this.#handle?.generation)
+  }
+
+  #restoreWatches(link: Link): void {
+    for (const batch of this.watches.batches(this.#lastZxid, WATCH_BATCH_BYTES)) {
+      link.setWatches(batch).then(
+        (err) => {
+          if (err === OK) return
+          const error = errorOfResult(err, 'setWatches')
+          this.#options.logger.error({ err: error }, 'the server did not take the watches back')
+          this.watches.loseBatch(batch)
+        },
+        () => undefined,
+      )
+    }
+  }
+
+  #startProbe(): void {
+    this.#probe?.stop()
+    const { runtime, transport } = this.#options
+    this.#probe = new ReadWriteProbe(runtime, transport, this.#hosts, (endpoint) => {
+      this.#hosts.prefer(endpoint)
+      this.#dispatch({ type: 'read-write-found' })
+    })
+  }
+
+  #notified(type: number, path: string, zxid: bigint): void {
+    const known = watchEventTypes[type]
+    // −1 carries only a change of state, which the connection itself tells better.
+    if (known === undefined) return
+    if (zxid > this.#lastZxid) this.#lastZxid = zxid
+    this.watches.dispatch(known, path, zxid > 0n ? zxid : undefined)
+  }
+
+  #replied(entry: Entry, err: number, zxid: bigint, reader: Reader): void {
+    if (zxid > this.#lastZxid) this.#lastZxid = zxid
+    this.requests.answered(entry, err, reader)
+    this.#settleWatch(entry, err)
+    if (err === ResultCode.SESSION_EXPIRED) this.#dispatch({ type: 'expired' })
+    if (entry.operation === operations.closeSession) this.#dispatch({ type: 'close-answered' })
+  }
+
+  /** The reply of a read that asked for a watch: it is set now, unless the read failed. */
+  #settleWatch(entry: Entry, err: number): void {
+    const { watch } = entry
+    if (watch === undefined) return
+    this.watches.unexpect(watch.kind, watch.path)
+    const absent = err === entry.absentIs
+    if (err !== OK && !absent) return
+    const kind = watch.kind === 'exist' && !absent ? 'data' : watch.kind
+    if (entry.abandoned) {
+      // The caller has given up, but the server has set the watch: take it back.
+      this.forget(watch.path, this.watches.unneeded([kind], watch.path))
+    } else {
+      this.watches.add(kind, watch.path, watch.listener)
+    }
+  }
+
+  /** A request that asked for a watch will get no reply. */
+  #entryDropped(entry: Entry): void {
+    if (entry.watch !== undefined) this.watches.unexpect(entry.watch.kind, entry.watch.path)
+  }
+
+  #linkLost(error: unknown): void {
+    const link = this.#link
+    this.#dials++
+    this.#link = undefined
+    this.#probe?.stop()
+    this.#probe = undefined
+    this.#lastFailure = error
+    const { clock, random } = this.#options.runtime
+    const stable = clock.now() - this.#upSince >= STABLE_MS
+    this.#upSince = Infinity
+    if (stable) this.#hosts.restart()
+    this.#options.logger.debug({ err: error, server: link?.endpoint.hostName }, 'connection lost')
+    if (link !== undefined) this.requests.suspend(link, error)
+    this.#dispatch({
+      type: 'link-lost',
+      roundOver: !stable && this.#hosts.exhausted,
+      stable,
+      jitter: random.next(),
+    })
+  }
+
+  #sessionOver(reason: LostReason, error: ZkError): void {
+    const handle = this.#handle
+    this.#handle = undefined
+    this.#lastZxid = 0n
+    this.#options.logger.warn({ err: error, reason }, 'session over')
+    handle?.end(reason)
+    this.#controller.abort(error)
+    this.watches.lose()
+    this.requests.sessionOver(error)
+  }
+
+  #sendClose(): void {
+    const link = this.#link
+    if (link === undefined) return
+    // A session that is still authenticating has taken no requests; closing it needs no credentials.
+    this.requests.closeSession(link)
+  }
+
+  #closed(error: ZkError): void {
+    this.#closedWith = error
+    this.#dials++
+    this.#probe?.stop()
+    this.#timer?.cancel()
+    const link = this.#link
+    this.#link = undefined
+    this.requests.close(link, error)
+    this.watches.lose()
+    for (const resolve of this.#closeWaiters.splice(0)) resolve()
+  }
+}
