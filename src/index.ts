@@ -59,3 +59,10 @@ export {
 export type { Clock, Timer } from './runtime/clock.js'
 export type { Random } from './runtime/random.js'
 export type { Runtime } from './runtime/runtime.js'
+
+export { Mutex } from '../recipes/mutex.js'
+export type { MutexContender, MutexOptions } from '../recipes/mutex.js'
+export type { Hold } from '../recipes/kernel/hold.js'
+export type { WaitOptions } from '../recipes/kernel/attempt.js'
+export { dialects } from '../recipes/kernel/dialect.js'
+export type { Dialect, DialectName } from '../recipes/kernel/dialect.js'

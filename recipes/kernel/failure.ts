@@ -10,7 +10,15 @@ export function isUnknown(error: unknown): boolean {
 
 /** It certainly did nothing, and the same call may do better in a moment. */
 export function isPassing(error: unknown): boolean {
-  return hasCode(error, 'CONNECTION_LOSS', 'SESSION_MOVED', 'THROTTLED', 'NOT_READ_ONLY', 'PENDING_LIMIT')
+  return hasCode(
+    error,
+    'CONNECTION_LOSS',
+    'SESSION_MOVED',
+    'THROTTLED',
+    'NOT_READ_ONLY',
+    'PENDING_LIMIT',
+    'TIMEOUT',
+  )
 }
 
 /** The session is over, or can no longer be proved alive, or the error says so. Its ephemerals die with it. */
