@@ -493,7 +493,7 @@ function nodeData(reply: { data: Uint8Array | null; stat: Stat }): NodeData {
 }
 
 function multiReadResult(result: MultiResult, request: MultiReadRequest | undefined): MultiReadResult {
-  if (result.op === 'getData') return { type: 'get', ...nodeData(result) }
+  if (result.op === 'getData') return { type: 'get', data: nodeData(result).data, stat: result.stat }
   if (result.op === 'getChildren') return { type: 'children', children: [...result.children] }
   const code = result.op === 'error' ? result.err : ResultCode.RUNTIME_INCONSISTENCY
   return { type: 'error', error: errorOfResult(code, request?.type ?? 'read', request?.path) }

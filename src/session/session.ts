@@ -453,7 +453,7 @@ export class SessionClient {
     const handle = this.#handle
     this.#handle = undefined
     this.#lastZxid = 0n
-    this.#options.logger.warn({ err: error, reason }, 'session over')
+    if (reason !== 'closed') this.#options.logger.warn({ err: error, reason }, 'session over')
     handle?.end(reason)
     this.#controller.abort(error)
     this.watches.lose()
