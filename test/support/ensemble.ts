@@ -1,0 +1,11 @@
+/** The servers of this run, for a test file: see `ensemble-setup.ts` for how they are chosen. */
+import { inject } from 'vitest'
+import type { RunServers } from './ensemble-setup.js'
+
+export const servers: RunServers = inject('servers')
+
+/** Whether the servers are of this version or newer; the embedded one is taken for the newest. */
+export function atLeast(version: string): boolean {
+  if (servers.engine === 'embedded') return true
+  return servers.version.localeCompare(version, 'en', { numeric: true }) >= 0
+}
