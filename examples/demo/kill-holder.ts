@@ -21,17 +21,18 @@ async function stopNextHolder(fleet: Fleet, signal: AbortSignal): Promise<Grant>
   return grant
 }
 
-async function holdsNow(worker: Worker, lock: Mutex): Promise<boolean> {
+async function holdsNow({ worker, fence }: Grant, lock: Mutex): Promise<boolean> {
   const [holder] = await lock.contenders()
-  return holder?.session === worker.session
+  return holder?.sessionId === worker.session && holder.czxid === fence
 }
 
 /** Tries again with the next holder when the worker had let go before the signal reached it. */
 export async function killHolder(fleet: Fleet, lock: Mutex, signal: AbortSignal): Promise<Kill> {
   for (;;) {
-    const { worker, fence } = await stopNextHolder(fleet, signal)
+    const grant = await stopNextHolder(fleet, signal)
+    const { worker, fence } = grant
     // Asked twice: a release that it sent before it was stopped may still have been on its way at the first time.
-    if ((await holdsNow(worker, lock)) && (await holdsNow(worker, lock))) {
+    if ((await holdsNow(grant, lock)) && (await holdsNow(grant, lock))) {
       worker.killed = true
       const atUs = nowUs()
       worker.process.kill('SIGKILL')

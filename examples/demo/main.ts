@@ -48,7 +48,7 @@ function stepsOf(
   const assignment = { connectString, lockPath, sessionTimeoutMs: SESSION_TIMEOUT_MS, ...files }
   const phase = async (): Promise<void> => pause(PHASE_MS, undefined, { signal })
   const options = { fallbackRenderer: 'simple', registerSignalListeners: false } as const
-  const persist = { rendererOptions: { outputBar: Infinity, persistentOutput: true } }
+  const persist = { rendererOptions: { outputBar: 1, persistentOutput: true } }
   return new Listr<Outcome>(
     [
       {
@@ -91,19 +91,48 @@ function stepsOf(
   )
 }
 
-async function work(course: Course): Promise<boolean> {
+/** Aborts on Ctrl-C and its like, so that what was started is ended and what was made is removed. */
+function interruption(): AbortSignal {
+  const controller = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(name, () => controller.abort(new Error(`interrupted by ${name}`)))
+  return controller.signal
+}
+
+async function work(course: Course, interrupted: AbortSignal): Promise<boolean> {
   const { folder, zk } = course
   writeCounter(join(folder, 'counter'), 0)
   await using fleet = new Fleet(WORKERS)
   const trouble = new AbortController()
   fleet.once('failed', (error) => trouble.abort(error))
-  const signal = AbortSignal.any([trouble.signal, AbortSignal.timeout(LIMIT_MS)])
-  const { kill, next } = await stepsOf(course, fleet, signal).run()
+  const signal = AbortSignal.any([interrupted, trouble.signal, AbortSignal.timeout(LIMIT_MS)])
+  const { kill, next } = await stepsOf(course, fleet, signal)
+    .run()
+    .catch((error: unknown) => {
+      // What waited says only that it was aborted; the reason says why.
+      signal.throwIfAborted()
+      throw error
+    })
   const counter = readCounter(join(folder, 'counter'))
   const findings = audit(readJournal(join(folder, 'journal')), counter, kill.worker.number)
   const sessionTimeoutMs = zk.session?.timeoutMs ?? SESSION_TIMEOUT_MS
   printReport({ fleet, kill, next, counter, sessionTimeoutMs, audit: findings })
   return findings.problems.length === 0
+}
+
+/** Works in a folder of its own, which stays only if there is something to look at. */
+async function workInFolder(zk: Client, connectString: string): Promise<boolean> {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-demo-'))
+  const root = `/latchkey-demo-${process.pid}`
+  let isWrong = false
+  try {
+    isWrong = !(await work({ zk, connectString, root, folder }, interruption()))
+    return !isWrong
+  } finally {
+    if (isWrong) console.log(`The counter and the journal are kept in ${folder}`)
+    else rmSync(folder, { recursive: true })
+    await zk.deleteRecursive(root)
+  }
 }
 
 async function demo(): Promise<boolean> {
@@ -113,18 +142,12 @@ async function demo(): Promise<boolean> {
   const connectString = server?.connectString ?? given ?? ''
   console.log(`latchkey demo on ${connectString}${server === undefined ? '' : ' (the embedded server)'}\n`)
   await using zk = await connect(connectString, { sessionTimeoutMs: SESSION_TIMEOUT_MS, timeoutMs: 10_000 })
-  const folder = mkdtempSync(join(tmpdir(), 'latchkey-demo-'))
-  const root = `/latchkey-demo-${process.pid}`
-  const isRight = await work({ zk, connectString, root, folder })
-  if (isRight) rmSync(folder, { recursive: true })
-  else console.log(`Counter and journal are kept in ${folder}`)
-  await zk.deleteRecursive(root)
-  return isRight
+  return await workInFolder(zk, connectString)
 }
 
 try {
   process.exitCode = (await demo()) ? 0 : 1
 } catch (error) {
-  console.error(error)
+  console.error(`latchkey demo: ${error instanceof Error ? error.message : String(error)}`)
   process.exitCode = 1
 }

@@ -29,6 +29,10 @@ async function missing(name: string, what: string, project: string, detail: stri
   return { passed: 0, failed: 1, skipped: count, output, notes: [note] }
 }
 
+function withNote(outcome: Outcome, note: string): Outcome {
+  return { ...outcome, notes: [note] }
+}
+
 /** Once for all parts: looking for Docker's image and for jars takes a while. */
 let engines: Promise<ReadonlyMap<string, Finding>> | undefined
 
@@ -47,12 +51,52 @@ function onEngine(name: EngineName, servers: number, project: string): Part {
     run: async () => {
       const { available, detail } = await engine(name)
       if (!available) return missing(name, `on ${where}`, project, detail)
-      const outcome = await runProject(project, environment(name, servers))
-      return { ...outcome, notes: [`on ${detail}`] }
+      return withNote(await runProject(project, environment(name, servers)), detail)
+    },
+  }
+}
+
+/** The first engine that is here, for what needs some real servers, whoever runs them. */
+async function anyEngine(): Promise<EngineName | undefined> {
+  for (const name of ['given', 'docker', 'java'] as const) if ((await engine(name)).available) return name
+  return undefined
+}
+
+/** Whether a client that others wrote can be run here. */
+async function clientFinding(name: 'kazoo' | 'curator'): Promise<Finding> {
+  const { findKazoo, findCurator } = await import('../support/foreign-clients.js')
+  return name === 'kazoo' ? findKazoo() : findCurator()
+}
+
+/** Another client, on the embedded server and on real ones. */
+function withClient(name: 'kazoo' | 'curator', servers: 'embedded' | 'real'): Part {
+  return {
+    name: `${name} (${servers})`,
+    group: 'ensemble',
+    run: async () => {
+      const { available, detail } = await clientFinding(name)
+      if (!available) return missing(name, `with ${name}`, name, detail)
+      if (servers === 'embedded') return withNote(await runProject(name, environment('embedded', 1)), detail)
+      const real = await anyEngine()
+      if (real === undefined)
+        return missing('java', `with ${name} on real servers`, name, 'no engine is available')
+      return withNote(await runProject(name, environment(real, 3)), `${detail}, on ${real}`)
     },
   }
 }
 
 export function ensembleParts(): Part[] {
-  return [onEngine('given', 1, 'conformance')]
+  const given = process.env['LATCHKEY_TEST_CONNECT'] ?? process.env['ZOOKEEPER_CONNECT'] ?? ''
+  return [
+    ...(given === '' ? [] : [onEngine('given', 1, 'conformance')]),
+    onEngine('java', 1, 'conformance'),
+    onEngine('java', 3, 'conformance'),
+    onEngine('docker', 3, 'conformance'),
+    onEngine('java', 3, 'ensemble'),
+    onEngine('docker', 3, 'ensemble'),
+    ...(['kazoo', 'curator'] as const).flatMap((name) => [
+      withClient(name, 'embedded'),
+      withClient(name, 'real'),
+    ]),
+  ]
 }
