@@ -84,7 +84,7 @@ export interface StartServerOptions {
   readonly fsync?: boolean
   /** Transactions between snapshots. Default 100,000. */
   readonly snapshotEvery?: number
-  /** pino's shape. Default: silent but for warnings, which go to the console. */
+  /** pino's shape. Default: silent but for warnings, which become process warnings. */
   readonly logger?: Logger
   /** Time and chance. Default: the machine's. */
   readonly runtime?: Runtime
@@ -110,8 +110,9 @@ const quiet = (): void => undefined
 const defaultLogger: Logger = {
   debug: quiet,
   info: quiet,
-  warn: (fields, message) => console.warn(`latchkey server: ${message}`, fields),
-  error: (fields, message) => console.error(`latchkey server: ${message}`, fields),
+  warn: (_fields, message) => process.emitWarning(`latchkey server: ${message}`),
+  error: ({ err }: { err?: unknown }, message) =>
+    process.emitWarning(`latchkey server: ${message}${err instanceof Error ? ` (${err.message})` : ''}`),
 }
 
 function checkNumber(name: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): number {
@@ -147,7 +148,7 @@ export function settle(options: StartServerOptions): ServerSettings {
   )
   const emulate = options.emulate ?? '3.9'
   if (!['3.5', '3.8', '3.9'].includes(emulate))
-    throw new TypeError(`emulate must be '3.5', '3.8' or '3.9', got ${String(emulate)}`)
+    throw new TypeError(`emulate must be '3.5', '3.8' or '3.9', got ${emulate as string}`)
   return {
     port: checkNumber('port', options.port ?? 0, 0, 65_535),
     host: options.host ?? '127.0.0.1',

@@ -13,6 +13,7 @@ import { Access } from './access.js'
 import { ClientConnection } from './client-connection.js'
 import type { ServerControl, SessionInfo } from './control.js'
 import { Faults } from './control.js'
+import type { Facts } from './four-letter-words.js'
 import { answerCommand } from './four-letter-words.js'
 import type { Caller, Context } from './handlers/context.js'
 import type { ServerSettings, StartServerOptions } from './options.js'
@@ -22,8 +23,7 @@ import type { ServerCore } from './server-core.js'
 import type { ServerSession } from './sessions.js'
 import { SessionTable } from './sessions.js'
 import { State } from './state.js'
-import type { Journal } from './journal.js'
-import { openJournal } from './journal.js'
+import { Journal } from './journal.js'
 import type { Transaction } from './transactions.js'
 import { Watches } from './watches.js'
 
@@ -50,6 +50,8 @@ export class EmbeddedServer implements AsyncDisposable {
   #listener: Listener | undefined
   #port: number
   #isAccepting = true
+  #startedAt = 0
+  readonly #past = { received: 0, sent: 0 }
   #isClosed = false
   /** Test hooks. */
   readonly control: ServerControl
@@ -98,7 +100,7 @@ export class EmbeddedServer implements AsyncDisposable {
     if (this.#listener !== undefined) return
     const { settings } = this.#core
     if (settings.dataDir !== undefined && this.#journal === undefined) {
-      this.#journal = openJournal(settings.dataDir, this.#state, settings)
+      this.#journal = new Journal(settings.dataDir, this.#state, settings)
     }
     const acceptor = settings.acceptor ?? tcpAcceptor(settings.tls)
     this.#listener = await acceptor.listen({ host: settings.host, port: this.#port }, (wire) =>
@@ -109,6 +111,7 @@ export class EmbeddedServer implements AsyncDisposable {
       const fields = { host: this.host, port: this.#port }
       settings.logger.warn(fields, 'the embedded server listens beyond loopback: anyone there can use it')
     }
+    this.#startedAt = settings.runtime.clock.now()
     this.#state.sessions.start()
     this.#reaper.start()
   }
@@ -123,7 +126,7 @@ export class EmbeddedServer implements AsyncDisposable {
     this.#reaper.stop()
     this.#state.sessions.stop()
     this.control.dropConnections()
-    this.#journal?.flush()
+    this.#save()
     await listener?.close()
   }
 
@@ -175,8 +178,32 @@ export class EmbeddedServer implements AsyncDisposable {
   #flush(): void {
     const dirty = this.#dirty
     this.#dirty = []
-    this.#journal?.flush()
+    this.#save()
     for (const connection of dirty) connection.flush()
+  }
+
+  /** Makes safe what was applied. If that fails nobody may be told of it: the server stops, the process goes on. */
+  #save(): void {
+    try {
+      this.#journal?.flush()
+    } catch (error) {
+      this.#settings.logger.error({ err: error }, 'the data directory can not be written: the server stops')
+      this.#journal = undefined
+      this.#isClosed = true
+      void this.stop()
+    }
+  }
+
+  #facts(): Facts {
+    const { runtime } = this.#settings
+    return {
+      settings: this.#settings,
+      state: this.#state,
+      connections: this.#connections,
+      port: this.#port,
+      past: this.#past,
+      uptimeMs: runtime.clock.now() - this.#startedAt,
+    }
   }
 
   #makeCore(): ServerCore {
@@ -198,11 +225,14 @@ export class EmbeddedServer implements AsyncDisposable {
       faults: this.#faults,
       eventsCarryZxid: emulate === '3.9',
       knows: (opcode) => emulate !== '3.5' || !SINCE_36.has(opcode),
-      answerCommand: (word) =>
-        answerCommand(word, { settings, state, connections: this.#connections, port: this.#port }),
+      answerCommand: (word) => answerCommand(word, () => this.#facts()),
       schedule: (connection) => this.#schedule(connection),
-      beforeFlush: () => this.#journal?.flush(),
-      closed: (connection) => void this.#connections.delete(connection),
+      beforeFlush: () => this.#save(),
+      closed: (connection) => {
+        this.#connections.delete(connection)
+        this.#past.received += connection.received
+        this.#past.sent += connection.sent
+      },
     }
   }
 

@@ -79,6 +79,11 @@ export class State<W extends Watcher = Watcher> {
     this.#record(draft, session, { type: 'error', code })
   }
 
+  /** A refused request that never came as far as a draft. */
+  burnZxid(session: bigint, code: number): void {
+    this.refuse(session, this.draft(), code)
+  }
+
   createSession(timeoutMs: number): ServerSession<W> {
     const seed = this.sessions.draw(timeoutMs)
     const session = this.sessions.add(seed)

@@ -10,9 +10,8 @@ import { bytes, int, long, record, string } from '../codec/codec.js'
 import type { Reader } from '../codec/reader.js'
 import type { Writer } from '../codec/writer.js'
 import { aclList } from '../protocol/records.js'
-import type { Ownership, ZnodeKind } from './znode.js'
-
-const kinds: readonly ZnodeKind[] = ['persistent', 'ephemeral', 'container', 'ttl']
+import type { Ownership } from './znode.js'
+import { KINDS } from './znode.js'
 
 const createBody = record([
   ['path', string],
@@ -92,7 +91,7 @@ function writeBody(writer: Writer, body: TransactionBody): void {
   switch (body.type) {
     case 'create': {
       const { kind, value } = body.owner
-      return createBody.write(writer, { ...body, kind: kinds.indexOf(kind), owner: value })
+      return createBody.write(writer, { ...body, kind: KINDS.indexOf(kind), owner: value })
     }
     case 'delete':
       return pathBody.write(writer, body)
@@ -119,7 +118,7 @@ function readBody(reader: Reader): TransactionBody {
   switch (number) {
     case numbers.create: {
       const { kind, owner, ...rest } = createBody.read(reader)
-      return { type: 'create', ...rest, owner: { kind: kinds[kind] ?? 'persistent', value: owner } }
+      return { type: 'create', ...rest, owner: { kind: KINDS[kind] ?? 'persistent', value: owner } }
     }
     case numbers.delete:
       return { type: 'delete', ...pathBody.read(reader) }

@@ -41,10 +41,9 @@ export class DataTree {
   readonly #containers = new Set<string>()
   readonly #ttls = new Set<string>()
   #dataBytes = 0
-  root: Znode
 
   constructor() {
-    this.root = this.#seed('/', openAcl)
+    this.#seed('/', openAcl)
     this.#seed('/zookeeper', openAcl)
     this.#seed('/zookeeper/quota', openAcl)
     // A real server writes this ACL as version −1.
@@ -53,7 +52,7 @@ export class DataTree {
 
   #seed(path: string, acl: readonly AclEntry[]): Znode {
     const node = new Znode(new Uint8Array(0), acl, PERSISTENT, 0n, 0n)
-    this.restore(path, node)
+    this.#restore(path, node)
     return node
   }
 
@@ -103,8 +102,15 @@ export class DataTree {
     return count
   }
 
-  /** Puts a znode in as it is: the start of a tree, a snapshot, an undo. Its parent may come later. */
-  restore(path: string, node: Znode): void {
+  /** Puts a znode of a snapshot in as it is, in place of one of the start. Parents come first. */
+  load(path: string, node: Znode): void {
+    const seeded = this.#nodes.get(path)
+    if (seeded !== undefined) for (const child of seeded.children) node.addChild(child)
+    if (seeded !== undefined) this.#dataBytes -= path.length + seeded.dataLength
+    this.#restore(path, node)
+  }
+
+  #restore(path: string, node: Znode): void {
     this.#nodes.set(path, node)
     this.#dataBytes += path.length + node.dataLength
     this.#index(path, node)
@@ -115,7 +121,7 @@ export class DataTree {
     const parent = this.#parent(path)
     const { creates, pzxid } = parent
     const node = new Znode(birth.data, birth.acl, birth.owner, zxid, time)
-    this.restore(path, node)
+    this.#restore(path, node)
     parent.creates = birth.creates
     parent.pzxid = zxid
     const undo = (): void => {
@@ -133,7 +139,7 @@ export class DataTree {
     this.#take(path, node)
     if (zxid > pzxid) parent.pzxid = zxid
     const undo = (): void => {
-      this.restore(path, node)
+      this.#restore(path, node)
       parent.pzxid = pzxid
     }
     return { node, parent, undo }

@@ -8,7 +8,9 @@ import type { AclEntry } from '../protocol/records.js'
 import type { Stat } from '../api/stat.js'
 import { MAX_TTL_MS } from '../protocol/constants.js'
 
-export type ZnodeKind = 'persistent' | 'ephemeral' | 'container' | 'ttl'
+/** The order is part of the log's format: append only. */
+export const KINDS = ['persistent', 'ephemeral', 'container', 'ttl'] as const
+export type ZnodeKind = (typeof KINDS)[number]
 
 const NO_CHILDREN: ReadonlySet<string> = new Set()
 

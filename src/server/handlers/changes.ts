@@ -45,11 +45,10 @@ function requireNode(draft: Draft, path: string): Znode {
   return draft.tree.get(path) ?? refuse('NO_NODE')
 }
 
-/** The version after this change. It steps over −1, which as an expectation means "any" (ZOOKEEPER-4743). */
+/** The version after this change; int32, wraps. */
 function nextVersion(current: number, expected: number): number {
   if (expected !== -1 && expected !== current) refuse('BAD_VERSION')
-  const next = (current + 1) | 0
-  return next === -1 ? 0 : next
+  return (current + 1) | 0
 }
 
 function checkMode(context: Context, code: number, flags: number, ttlMs: bigint): void {

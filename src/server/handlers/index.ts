@@ -21,7 +21,7 @@ export const handlers: Handlers = {
   createContainer: writes.createContainer,
   createTtl: writes.createTtl,
   createWithoutStat: writes.createWithoutStat,
-  delete: (context, caller, request) => void writes.remove(context, caller, request),
+  delete: writes.remove,
   exists: reads.exists,
   getData: reads.getData,
   setData: writes.setData,

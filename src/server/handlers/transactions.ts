@@ -26,9 +26,9 @@ function applyOne(context: Context, caller: Caller, draft: Draft, operation: Mul
     case 'createContainer':
     case 'createTTL': {
       const { path, stat } = changes.create(context, caller, draft, codes[operation.op], operation)
-      return operation.op === 'create'
-        ? { op: 'create', path }
-        : { op: operation.op, path, stat: snapshotStat(stat) }
+      if (operation.op === 'create') return { op: 'create', path }
+      // Whatever made it: a result with a stat is always of this type.
+      return { op: 'create2', path, stat: snapshotStat(stat) }
     }
     case 'delete':
       changes.remove(context, caller, draft, operation)

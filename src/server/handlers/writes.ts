@@ -26,7 +26,11 @@ export const createWithoutStat = creator(OpCode.create)
 export const createContainer = creator(OpCode.createContainer)
 export const createTtl = creator(OpCode.createTTL)
 
-export const remove = write(changes.remove)
+export const remove = write(
+  (context, caller, draft, request: TypeOf<typeof r.pathVersionRequest>): undefined => {
+    changes.remove(context, caller, draft, request)
+  },
+)
 export const setData = write((context, caller, draft, request: TypeOf<typeof r.setDataRequest>) => ({
   stat: changes.setData(context, caller, draft, request),
 }))
