@@ -1,14 +1,14 @@
 /**
  * Servers as containers, through testcontainers (an optional peer): it finds the engine, pulls the image, and has its
- * reaper end what a crashed process leaves. Containers are made with our own settings, for two things that it does
- * not offer: ports published on loopback only, and the same ports again after a restart.
+ * reaper end what a crashed process leaves. Containers are made with our own settings, for what it does not
+ * offer: ports published on loopback only, and the same ports and addresses again after a restart.
  *
  * The image is the official one or any that honours the same variables (`ZOO_MY_ID`, `ZOO_SERVERS`, ...).
  */
 import { networkInterfaces } from 'node:os'
-import { text } from 'node:stream/consumers'
 import type * as testcontainersPackage from 'testcontainers'
 import type { ContainerRuntimeClient } from 'testcontainers'
+import { systemRandom } from '../runtime/random.js'
 import type { TestEnsembleOptions } from './ensemble-options.js'
 import { serverSettings } from './ensemble-options.js'
 import { environmentError, reasonOf } from './environment-error.js'
@@ -17,14 +17,15 @@ import type { EnsembleProcesses, MemberProcess } from './member-process.js'
 import { Watchdog } from './watchdog.js'
 
 type Testcontainers = typeof testcontainersPackage
+type Network = Awaited<ReturnType<ContainerRuntimeClient['network']['create']>>
 type Container = Awaited<ReturnType<ContainerRuntimeClient['container']['create']>>
 
 const DEFAULT_IMAGE = 'zookeeper:3.9'
 const CLIENT_PORT = '2181/tcp'
+const NETWORK_ATTEMPTS = 10
 const STOP_LIMIT_S = 10
 const LOG_TAIL_LINES = 40
-/** A member that comes back may have another address: its peers must not go on with the old one. */
-const JVM_FLAGS = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Dsun.net.inetaddr.ttl=1']
+const JVM_FLAGS = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC']
 
 /** The settings that the image has variables for; the rest goes into `ZOO_CFG_EXTRA`. */
 const VARIABLES: Readonly<Record<string, string>> = {
@@ -125,18 +126,27 @@ function reachableHost(client: ContainerRuntimeClient): string {
   return host === 'localhost' || own.some(({ address }) => address === host) ? LOOPBACK : host
 }
 
+/** Docker puts a header of 8 bytes, with the length, before each piece of both streams. */
+function unframed(log: Buffer): string {
+  const pieces: Buffer[] = []
+  for (let at = 0; at + 8 <= log.length;) {
+    const end = at + 8 + log.readUInt32BE(at + 4)
+    pieces.push(log.subarray(at + 8, end))
+    at = end
+  }
+  return Buffer.concat(pieces).toString('utf8')
+}
+
 class DockerMember implements MemberProcess {
   readonly host: string
   readonly clientPort: number
   readonly securePort = undefined
   readonly #container: Container
-  readonly #client: ContainerRuntimeClient
   #paused = false
 
   constructor(client: ContainerRuntimeClient, container: Container, clientPort: number) {
     this.host = reachableHost(client)
     this.clientPort = clientPort
-    this.#client = client
     this.#container = container
   }
 
@@ -171,12 +181,42 @@ class DockerMember implements MemberProcess {
 
   async logTail(): Promise<string> {
     const options = { follow: false, tail: LOG_TAIL_LINES, stdout: true, stderr: true } as const
-    return text(await this.#client.container.logs(this.#container, options))
+    return unframed(await this.#container.logs(options))
   }
 
   async remove(): Promise<void> {
     await this.#container.remove({ force: true, v: true })
   }
+}
+
+/**
+ * A network with a subnet of our choice, since only there a container keeps its address over a restart; with another
+ * one its peers would look for it in vain for seconds. Docker refuses a subnet that overlaps another network's.
+ */
+async function makeNetwork(
+  client: ContainerRuntimeClient,
+  labels: Readonly<Record<string, string>>,
+): Promise<{ readonly network: Network; readonly addressOf: (id: number) => string }> {
+  const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
+  let failure: unknown
+  for (let attempt = 0; attempt < NETWORK_ATTEMPTS; attempt++) {
+    const random = systemRandom.bytes(2)
+    const prefix = `10.${128 + (random.readUInt8(0) % 128)}.${random.readUInt8(1)}`
+    if (own.some(({ address }) => address.startsWith(`${prefix}.`))) continue
+    try {
+      const network = await client.network.create({
+        Name: `latchkey-${systemRandom.uuid()}`,
+        Driver: 'bridge',
+        IPAM: { Config: [{ Subnet: `${prefix}.0/24` }] },
+        Labels: labels,
+      })
+      // The gateway has the first address.
+      return { network, addressOf: (id) => `${prefix}.${10 + id}` }
+    } catch (error) {
+      failure = error
+    }
+  }
+  throw environmentError(`Docker made no network: ${reasonOf(failure)}`, failure)
 }
 
 /**
@@ -197,15 +237,15 @@ export async function dockerEngine(
   const { testcontainers, client } = await reachDocker(image, true)
   const { sessionId } = await testcontainers.getReaper(client)
   const labels = { [testcontainers.LABEL_TESTCONTAINERS_SESSION_ID]: sessionId }
-  const network = await new testcontainers.Network().start()
+  const { network, addressOf } = await makeNetwork(client, labels)
   const watchdog = new Watchdog()
-  watchdog.keep('network', network.getId())
+  watchdog.keep('network', network.id)
   const members: DockerMember[] = []
   const ports = await freePorts(servers)
   const published = reachableHost(client) === LOOPBACK ? LOOPBACK : '0.0.0.0'
   const dispose = async (): Promise<void> => {
     await Promise.all(members.map(async (member) => member.remove()))
-    await network.stop()
+    await network.remove()
     // Whatever could not be removed stays with the watchdog; the rest it finds gone.
     watchdog.close()
     returnPorts(ports)
@@ -221,10 +261,14 @@ export async function dockerEngine(
         ),
         ExposedPorts: { [CLIENT_PORT]: {} },
         HostConfig: {
-          NetworkMode: network.getName(),
+          NetworkMode: network.id,
           PortBindings: { [CLIENT_PORT]: [{ HostIp: published, HostPort: String(port) }] },
         },
-        NetworkingConfig: { EndpointsConfig: { [network.getName()]: { Aliases: [`zoo${id}`] } } },
+        NetworkingConfig: {
+          EndpointsConfig: {
+            [network.id]: { Aliases: [`zoo${id}`], IPAMConfig: { IPv4Address: addressOf(id) } },
+          },
+        },
       })
       watchdog.keep('container', container.id)
       members.push(new DockerMember(client, container, port))
