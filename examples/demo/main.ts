@@ -95,7 +95,7 @@ function stepsOf(
 function interruption(): AbortSignal {
   const controller = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.once(name, () => controller.abort(new Error(`interrupted by ${name}`)))
+    process.on(name, () => controller.abort(new Error(`interrupted by ${name}`)))
   return controller.signal
 }
 
@@ -131,7 +131,7 @@ async function workInFolder(zk: Client, connectString: string): Promise<boolean>
   } finally {
     if (isWrong) console.log(`The counter and the journal are kept in ${folder}`)
     else rmSync(folder, { recursive: true })
-    await zk.deleteRecursive(root)
+    await zk.deleteRecursive(root, { timeoutMs: 2_000 })
   }
 }
 

@@ -1,5 +1,4 @@
 /** Progress while something lasts: a bar for each worker on a terminal, one line a second elsewhere. */
-import { setInterval } from 'node:timers/promises'
 import type { Fleet, Worker } from './fleet.js'
 
 const onTerminal = process.stdout.isTTY
@@ -25,19 +24,14 @@ function textOf({ workers }: Fleet): string {
 
 /** Shows how the workers get on until `until` settles, and settles likewise. */
 export async function showUntil<T>(display: Display, fleet: Fleet, until: Promise<T>): Promise<T> {
-  const over = new AbortController()
-  const show = async (): Promise<void> => {
-    for await (const _ of setInterval(EVERY_MS, undefined, { signal: over.signal }))
-      display.output = textOf(fleet)
+  const show = (): void => {
+    display.output = textOf(fleet)
   }
-  const shown = show().catch((error: unknown) => {
-    if (!over.signal.aborted) throw error
-  })
+  const timer = setInterval(show, EVERY_MS)
   try {
     return await until
   } finally {
-    over.abort()
-    await shown
-    display.output = textOf(fleet)
+    clearInterval(timer)
+    show()
   }
 }
