@@ -31,6 +31,8 @@ export default defineConfig(
       ],
       // `onAbort(signal, () => controller.abort())` reads better than a block around it.
       '@typescript-eslint/no-confusing-void-expression': 'off',
+      // An interface's method may not need all that it is given.
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
       // A function may be async to turn what it throws into a rejection.
       '@typescript-eslint/require-await': 'off',
       '@typescript-eslint/no-unnecessary-condition': [

@@ -32,9 +32,9 @@ export class LatchkeyProgram implements AsyncDisposable {
 
   /** The next line of standard output; fails with all of standard error if there is none. */
   async line(): Promise<string> {
-    const { value, done } = await this.#lines.next()
-    if (done === true) throw new Error(`it ended: ${this.#stderr}`)
-    return value
+    const next = await this.#lines.next()
+    if (next.done === true) throw new Error(`it ended: ${this.#stderr}`)
+    return next.value
   }
 
   async end(signal?: NodeJS.Signals): Promise<Ending> {

@@ -36,7 +36,7 @@ test('there are programs in it', () => {
   expect(programs.length).toBeGreaterThan(2)
 })
 
-test('its programs compile in strict mode', () => {
+test('its programs compile in strict mode', { timeout: 60_000 }, () => {
   const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile.bind(ts.sys)) as {
     config: object
   }
@@ -47,7 +47,7 @@ test('its programs compile in strict mode', () => {
     { ...options, noUnusedLocals: false, noUnusedParameters: false },
   )
   const problems = ts.getPreEmitDiagnostics(program).map(({ file, start, messageText }) => {
-    const at = file === undefined ? undefined : file.getLineAndCharacterOfPosition(start ?? 0).line
+    const at = file === undefined ? undefined : file.getLineAndCharacterOfPosition(start ?? 0).line + 1
     return `${file?.fileName}:${at} ${ts.flattenDiagnosticMessageText(messageText, '\n')}`
   })
   expect(problems).toEqual([])

@@ -9,15 +9,15 @@ import {
   type DeleteResult,
   type ErrorCode,
   hasCode,
-  LockLostError,
+  type LockLostError,
   type LostReason,
   type NodeData,
   type Session,
   type SessionState,
   type SetResult,
   type Stat,
-  TransactionError,
-  ZkError,
+  type TransactionError,
+  type ZkError,
   type Zk,
 } from 'latchkey'
 import { describe, expectTypeOf, test } from 'vitest'
