@@ -363,9 +363,16 @@ export class ClientConnection implements Caller, ConnectionEvents {
     this.#core.schedule(this)
   }
 
-  /** Hands what was written to the network. The core calls it once a tick, when the log is safe. */
-  flush(): void {
+  /** The core calls it at the end of a tick in which something was written, when the log is safe. */
+  endTick(): void {
     this.#isDirty = false
+    this.flush()
+    // What the system took at once is never announced as drained.
+    if (this.wire.buffered <= this.#core.settings.limits.bufferedBytes) this.drain()
+  }
+
+  /** Hands what was written to the network. */
+  flush(): void {
     const out = this.#out
     if (this.#isMuted) out.reset()
     if (out.offset === 0 || this.#held !== undefined || this.#phase === 'closed') return

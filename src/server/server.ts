@@ -179,7 +179,7 @@ export class EmbeddedServer implements AsyncDisposable {
     const dirty = this.#dirty
     this.#dirty = []
     this.#save()
-    for (const connection of dirty) connection.flush()
+    for (const connection of dirty) connection.endTick()
   }
 
   /** Makes safe what was applied. If that fails nobody may be told of it: the server stops, the process goes on. */
