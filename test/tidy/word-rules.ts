@@ -76,7 +76,7 @@ export const exportStarRule: Rule = (file) => {
   return found
 }
 
-const EMPTY_NAMES = /(Impl|Manager|Helpers?|Utils?)$|^(utils?|helpers?|misc|common)$/
+const EMPTY_NAMES = /(Impl|Manager|Helpers?|Utils?)$|^(utils?|helpers?|misc)$/
 const HUNGARIAN = /^I[A-Z][a-z]/
 
 /** Declared names say what a thing is. */

@@ -2,7 +2,7 @@
 import { type Client, type Hold, Mutex, type MutexContender, type TransactionResult, type Zk } from 'latchkey'
 import { describe, expectTypeOf, test } from 'vitest'
 
-declare const zk: Client
+const zk = {} as Client
 declare const hold: Hold
 
 describe('Mutex', () => {
