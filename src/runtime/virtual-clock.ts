@@ -4,6 +4,14 @@
  */
 import type { Clock, Timer } from './clock.js'
 
+/**
+ * Times are multiples of 1/1024 ms, rounded up, so that differences are exact. Else a timer for `due - now` could fall a
+ * rounding error short of `due`, and whoever arms the rest would do so for ever, as time stands still meanwhile.
+ */
+function onGrid(time: number): number {
+  return Math.ceil(time * 1024) / 1024
+}
+
 interface Entry {
   readonly due: number
   readonly order: number
@@ -35,7 +43,7 @@ export class VirtualClock implements Clock {
   }
 
   setTimer(ms: number, fn: () => void): Timer {
-    const entry: Entry = { due: this.#now + Math.max(ms, 0), order: this.#order++, fn }
+    const entry: Entry = { due: onGrid(this.#now + Math.max(ms, 0)), order: this.#order++, fn }
     this.#timers.add(entry)
     return { cancel: () => void this.#timers.delete(entry) }
   }
@@ -51,7 +59,7 @@ export class VirtualClock implements Clock {
 
   /** Moves time forward by `ms`, firing what falls due on the way, and lets everything settle. */
   async advance(ms: number): Promise<void> {
-    const target = this.#now + ms
+    const target = onGrid(this.#now + ms)
     await settle()
     for (let next = this.#next(target); next !== undefined; next = this.#next(target)) {
       this.#moveTo(next.due)
@@ -64,7 +72,7 @@ export class VirtualClock implements Clock {
 
   /** Moves straight to `ms` later and only then fires what fell due: a stalled event loop. */
   async stall(ms: number): Promise<void> {
-    this.#moveTo(this.#now + ms)
+    this.#moveTo(onGrid(this.#now + ms))
     await this.advance(0)
   }
 
