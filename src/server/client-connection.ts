@@ -8,9 +8,8 @@
 import { timingSafeEqual } from 'node:crypto'
 import { ProtocolError } from '../api/errors.js'
 import { Perms } from '../api/acl.js'
-import { FrameSplitter, beginFrame, endFrame } from '../codec/frame.js'
+import { FrameSplitter } from '../codec/frame.js'
 import { Reader } from '../codec/reader.js'
-import { Writer } from '../codec/writer.js'
 import { KeeperState, OpCode, Xid } from '../protocol/constants.js'
 import type { Operation, OperationName, RequestOf, operations } from '../protocol/operations.js'
 import { operationByCode } from '../protocol/operations.js'
@@ -25,6 +24,8 @@ import type { ConnectionOperation } from './handlers/index.js'
 import { handlers } from './handlers/index.js'
 import { DigestMd5Exchange } from './digest-md5.js'
 import type { FaultKind } from './control.js'
+import { pathsOf } from './control.js'
+import { Outbox } from './outbox.js'
 import { Refusal } from './refusal.js'
 import type { ServerCore } from './server-core.js'
 import type { ServerSession } from './sessions.js'
@@ -34,24 +35,16 @@ import { PASSWORD_BYTES } from './sessions.js'
 const CONNECT_BYTES = 28
 /** How long a peer may take to read our last words. */
 const LINGER_MS = 2_000
-/** A pending buffer up to this size is copied out and kept; a larger one is given away. */
-const KEEP_BYTES = 16 * 1024
 
 type AnyHandler = Handler<unknown, unknown>
 type AuthPacket = RequestOf<typeof operations.auth>
-
-function pathsOf(request: unknown): readonly string[] {
-  if (Array.isArray(request)) return request.flatMap(pathsOf)
-  const path = (request as { path?: unknown } | undefined)?.path
-  return typeof path === 'string' ? [path] : []
-}
 
 export class ClientConnection implements Caller, ConnectionEvents {
   readonly wire: Connection
   readonly #core: ServerCore
   readonly #splitter: FrameSplitter
   readonly #reader = new Reader(Buffer.alloc(0))
-  readonly #out = new Writer()
+  readonly #out: Outbox
   #phase: 'handshake' | 'open' | 'ending' | 'closed' = 'handshake'
   /** The first four bytes, which may be a command in place of a length. */
   #head: Buffer | undefined = Buffer.alloc(0)
@@ -59,16 +52,10 @@ export class ClientConnection implements Caller, ConnectionEvents {
   #identities: readonly Identity[]
   #sasl: DigestMd5Exchange | undefined
   #timer: Timer | undefined
-  #isDirty = false
-  /** A test wants nothing more to be heard from us. */
-  #isMuted = false
-  /** A test holds back what we say. */
-  #held: Timer | undefined
   #isPaused = false
   /** Requests that came in one piece with one whose reply filled the buffer. */
   #backlog: Buffer[] = []
   received = 0
-  sent = 0
   readonly establishedAt: number
 
   constructor(core: ServerCore, wire: Connection) {
@@ -78,7 +65,13 @@ export class ClientConnection implements Caller, ConnectionEvents {
     this.#identities = [{ scheme: 'ip', id: wire.remoteAddress }]
     this.establishedAt = core.settings.runtime.clock.wall()
     const { clock } = core.settings.runtime
+    this.#out = new Outbox(wire, clock, () => core.schedule(this))
     this.#timer = clock.setTimer(core.settings.limits.handshakeMs, () => this.drop('no handshake in time'))
+  }
+
+  /** Frames written. */
+  get sent(): number {
+    return this.#out.sent
   }
 
   get session(): ServerSession<Caller> {
@@ -186,13 +179,11 @@ export class ClientConnection implements Caller, ConnectionEvents {
   }
 
   #connectReply(timeoutMs: number, sessionId: bigint, password: Buffer, withReadOnly: boolean): void {
-    const out = this.#out
-    const start = beginFrame(out)
-    connectReply.write(out, { protocolVersion: 0, timeoutMs, sessionId, password, readOnly: false })
-    // Old clients know no such byte and would take it for the start of the next frame's length.
-    if (!withReadOnly) out.offset -= 1
-    endFrame(out, start)
-    this.#wrote()
+    this.#out.frame((writer) => {
+      connectReply.write(writer, { protocolVersion: 0, timeoutMs, sessionId, password, readOnly: false })
+      // Old clients know no such byte and would take it for the start of the next frame's length.
+      if (!withReadOnly) writer.offset -= 1
+    })
   }
 
   // Requests.
@@ -222,15 +213,14 @@ export class ClientConnection implements Caller, ConnectionEvents {
     }
     const fault = this.#core.faults.armed ? this.#fault(key, request) : undefined
     if (fault?.kind === 'dropBefore') return this.end()
-    if (fault?.kind === 'delay') this.#hold(fault.delayMs)
+    if (fault?.kind === 'delay') this.#out.hold(fault.delayMs, () => this.drain())
     if (fault?.kind === 'dropAfter') {
       // What was answered before goes out; what this one causes here does not.
       this.#core.beforeFlush()
-      this.flush()
-      this.#isMuted = true
+      this.#out.mute()
     }
     this.#answer(xid, key, operation, request)
-    if (this.#isMuted) this.end()
+    if (this.#out.isMuted) this.end()
   }
 
   #fault(operation: OperationName, request: unknown): FaultKind | undefined {
@@ -271,24 +261,15 @@ export class ClientConnection implements Caller, ConnectionEvents {
       if (!(error instanceof Refusal)) throw error
       return this.#reply(xid, error.code)
     }
-    const out = this.#out
-    const start = beginFrame(out)
-    out.int(xid)
-    out.long(this.#core.state.zxid)
-    out.int(OK)
-    operation.reply.write(out, result)
-    if (key === 'addWatch') out.int(OK)
-    endFrame(out, start)
-    this.#wrote()
+    this.#out.message(xid, this.#core.state.zxid, OK, (writer) => {
+      operation.reply.write(writer, result)
+      // Its own error code once more, which no client reads.
+      if (key === 'addWatch') writer.int(OK)
+    })
   }
 
   #reply(xid: number, err: number, zxid = this.#core.state.zxid): void {
-    const out = this.#out
-    out.int(16)
-    out.int(xid)
-    out.long(zxid)
-    out.int(err)
-    this.#wrote()
+    this.#out.header(xid, zxid, err)
   }
 
   #closeSession(xid: number): void {
@@ -328,14 +309,7 @@ export class ClientConnection implements Caller, ConnectionEvents {
   }
 
   #tokenReply(xid: number, err: number, token: Buffer | null): void {
-    const out = this.#out
-    const start = beginFrame(out)
-    out.int(xid)
-    out.long(0n)
-    out.int(err)
-    tokenRecord.write(out, { token })
-    endFrame(out, start)
-    this.#wrote()
+    this.#out.message(xid, 0n, err, (writer) => tokenRecord.write(writer, { token }))
   }
 
   /** A watch has fired. Who may not read the znode does not hear of it (CVE-2024-23944). */
@@ -343,60 +317,23 @@ export class ClientConnection implements Caller, ConnectionEvents {
     if (this.#phase !== 'open') return
     const { context, eventsCarryZxid } = this.#core
     if (acl !== undefined && !context.access.allows(acl, Perms.READ, this.#identities)) return
-    const out = this.#out
-    const start = beginFrame(out)
-    out.int(Xid.notification)
-    out.long(eventsCarryZxid ? zxid : -1n)
-    out.int(OK)
-    watcherEvent.write(out, { type, state: KeeperState.syncConnected, path })
-    endFrame(out, start)
-    this.#wrote()
+    this.#out.message(Xid.notification, eventsCarryZxid ? zxid : -1n, OK, (writer) => {
+      watcherEvent.write(writer, { type, state: KeeperState.syncConnected, path })
+    })
     this.#checkBuffer()
   }
 
   // What goes out.
 
-  #wrote(): void {
-    this.sent++
-    if (this.#isDirty) return
-    this.#isDirty = true
-    this.#core.schedule(this)
-  }
-
   /** The core calls it at the end of a tick in which something was written, when the log is safe. */
   endTick(): void {
-    this.#isDirty = false
-    this.flush()
+    this.#out.endTick()
     // What the system took at once is never announced as drained.
     if (this.wire.buffered <= this.#core.settings.limits.bufferedBytes) this.drain()
   }
 
-  /** Hands what was written to the network. */
-  flush(): void {
-    const out = this.#out
-    if (this.#isMuted) out.reset()
-    if (out.offset === 0 || this.#held !== undefined || this.#phase === 'closed') return
-    if (out.buffer.length <= KEEP_BYTES) {
-      this.wire.write(out.copy())
-    } else {
-      this.wire.write(out.view())
-      out.buffer = Buffer.allocUnsafeSlow(1024)
-    }
-    out.reset()
-  }
-
-  #hold(delayMs: number): void {
-    this.flush()
-    this.#held?.cancel()
-    this.#held = this.#core.settings.runtime.clock.setTimer(delayMs, () => {
-      this.#held = undefined
-      this.flush()
-      this.drain()
-    })
-  }
-
   #checkBuffer(): void {
-    const waiting = this.#out.offset + this.wire.buffered
+    const { waiting } = this.#out
     const { bufferedBytes, bufferedBytesMax } = this.#core.settings.limits
     if (waiting > bufferedBytesMax) return this.drop('the client does not read what it is sent')
     if (waiting <= bufferedBytes || this.#isPaused) return
@@ -405,7 +342,7 @@ export class ClientConnection implements Caller, ConnectionEvents {
   }
 
   drain(): void {
-    if (!this.#isPaused || this.#held !== undefined) return
+    if (!this.#isPaused || this.#out.isHeld) return
     this.#isPaused = false
     const backlog = this.#backlog
     this.#backlog = []
@@ -425,7 +362,7 @@ export class ClientConnection implements Caller, ConnectionEvents {
   end(): void {
     if (this.#phase === 'ending' || this.#phase === 'closed') return
     this.#core.beforeFlush()
-    this.flush()
+    this.#out.flush()
     this.#detach('ending')
     const { clock } = this.#core.settings.runtime
     this.#timer = clock.setTimer(LINGER_MS, () => this.#destroy())
@@ -454,8 +391,8 @@ export class ClientConnection implements Caller, ConnectionEvents {
   #detach(phase: 'ending' | 'closed'): void {
     this.#phase = phase
     this.#timer?.cancel()
-    this.#held?.cancel()
-    this.#timer = this.#held = undefined
+    this.#timer = undefined
+    this.#out.close()
     this.#backlog = []
     this.#core.state.watches.removeWatcher(this)
     if (this.#session?.attachment === this) this.#session.attachment = undefined

@@ -60,6 +60,13 @@ function matches(
   return where === undefined || where(request)
 }
 
+/** The paths in a request, whatever its record. */
+export function pathsOf(request: unknown): readonly string[] {
+  if (Array.isArray(request)) return request.flatMap(pathsOf)
+  const path = (request as { path?: unknown } | undefined)?.path
+  return typeof path === 'string' ? [path] : []
+}
+
 /** The armed faults. */
 export class Faults {
   readonly #rules = new Set<Rule>()

@@ -65,12 +65,10 @@ export function tcpAcceptor(tls?: ServerTls): Acceptor {
       return {
         host: address.address,
         port: address.port,
-        // Resolves once no more are accepted, without waiting for those that are open.
-        close: async () => {
+        // The port is free at once; those that are open end by themselves.
+        close: () => {
           void close()
-          await new Promise<void>((resolve) => {
-            setImmediate(resolve)
-          })
+          return Promise.resolve()
         },
         [Symbol.asyncDispose]: close,
       }

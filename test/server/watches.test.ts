@@ -17,8 +17,9 @@ afterEach(async () => {
   await server.close()
 })
 
-const create = async (path: string): Promise<void> =>
-  void (await writer.must('create', { path, data: null, acl: openAcl, flags: 0 }))
+const create = async (path: string): Promise<void> => {
+  await writer.must('create', { path, data: null, acl: openAcl, flags: 0 })
+}
 const set = (path: string) => writer.must('setData', { path, data: Buffer.from('v'), version: -1 })
 const remove = (path: string) => writer.must('delete', { path, version: -1 })
 
