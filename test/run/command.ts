@@ -20,6 +20,11 @@ export interface CommandOptions {
   readonly timeoutMs?: number
 }
 
+/** Their output is kept for later: colours only if it then goes to a terminal. */
+const PLAIN: Record<string, string> = process.stdout.isTTY
+  ? { FORCE_COLOR: '1' }
+  : { NO_COLOR: '1', FORCE_COLOR: '0' }
+
 /** The script behind a package's command, so that it runs on this very Node. */
 function binOf(name: string, command: string): string {
   const manifest = join(root, 'node_modules', name, 'package.json')
@@ -36,7 +41,7 @@ export async function runCommand(
 ): Promise<CommandResult> {
   const child = spawn(file, args, {
     cwd,
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...PLAIN, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: process.platform !== 'win32',
   })

@@ -5,7 +5,7 @@
  */
 import type { EngineName } from '../../src/testing/index.js'
 import { findEngines } from '../../src/testing/index.js'
-import { type Outcome, type Part } from './part.js'
+import type { Outcome, Part } from './part.js'
 import { countTests, runProject } from './vitest.js'
 
 interface Finding {

@@ -11,6 +11,9 @@ import { runProject } from './vitest.js'
 const update = process.argv.includes('--update')
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
 
+/** Of a part's output. */
+const MAX_LINES = 300
+
 function allParts(): Part[] {
   return [
     ...staticParts(),
@@ -18,7 +21,7 @@ function allParts(): Part[] {
     { name: 'unit', group: 'unit', run: async () => runProject('unit') },
     {
       name: 'conformance (embedded)',
-      group: 'unit',
+      group: 'embedded',
       run: async () => runProject('conformance', { LATCHKEY_ENGINE: 'embedded' }),
     },
     ...ensembleParts(),
@@ -49,6 +52,18 @@ function counts({ passed, failed, skipped }: Outcome): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
 }
 
+/** One cause can fail a thousand times: the begin and the end tell what it is. */
+function shorten(output: string): string {
+  const lines = output.trim().split('\n')
+  if (lines.length <= MAX_LINES) return lines.join('\n')
+  const left = lines.length - MAX_LINES
+  return [
+    ...lines.slice(0, -MAX_LINES / 3 - left),
+    `… ${left} lines left out …`,
+    ...lines.slice(-MAX_LINES / 3),
+  ].join('\n')
+}
+
 async function runPart(part: Part): Promise<Outcome> {
   if (process.stdout.isTTY) process.stdout.write(`… ${part.name}`)
   const begun = performance.now()
@@ -57,7 +72,7 @@ async function runPart(part: Part): Promise<Outcome> {
   if (process.stdout.isTTY) process.stdout.write('\r\u001b[K')
   const sign = outcome.failed > 0 ? '✗' : outcome.passed > 0 ? '✓' : '-'
   console.log(`${sign} ${part.name.padEnd(32)} ${seconds.padStart(6)} s   ${counts(outcome)}`)
-  if (outcome.failed > 0) console.log(`\n${(outcome.output ?? '').trim()}\n`)
+  if (outcome.failed > 0) console.log(`\n${shorten(outcome.output ?? '')}\n`)
   for (const note of outcome.notes ?? []) console.log(`    ${note}`)
   return outcome
 }
