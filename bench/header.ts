@@ -1,0 +1,45 @@
+/** Where and on what it was measured. */
+import { arch, cpus, loadavg, platform, release } from 'node:os'
+import { firstLine } from './command.js'
+import type { BenchOptions } from './options.js'
+
+export interface Header {
+  readonly kind: 'header'
+  readonly bench: string
+  readonly date: string
+  /** `+` for a tree that differs from the commit. */
+  readonly commit: string
+  readonly node: string
+  readonly machine: string
+  /** Of the last minute, before the bench began. */
+  readonly load: number
+  readonly servers: string
+  readonly rounds: number
+  readonly warmUp: number
+  readonly scale: number
+  readonly versions: Readonly<Record<string, string>>
+  readonly missing: Readonly<Record<string, string>>
+}
+
+export async function headerOf(
+  options: BenchOptions,
+  found: Pick<Header, 'servers' | 'versions' | 'missing' | 'load'>,
+): Promise<Header> {
+  const commit = (await firstLine('git', ['rev-parse', '--short', 'HEAD'])) ?? 'unknown'
+  const changes = (await firstLine('git', ['status', '--porcelain', '--', 'src', 'recipes'])) ?? ''
+  const processors = cpus()
+  return {
+    kind: 'header',
+    bench: options.bench,
+    date: new Date().toISOString(),
+    commit: commit + (changes === '' ? '' : '+'),
+    node: process.version,
+    machine: `${processors.length} × ${processors[0]?.model.trim() ?? 'unknown'}, ${platform()} ${release()} ${arch()}`,
+    rounds: options.rounds,
+    warmUp: options.warmUp,
+    scale: options.scale,
+    ...found,
+  }
+}
+
+export const loadNow = (): number => Math.round((loadavg()[0] ?? 0) * 100) / 100

@@ -1,0 +1,94 @@
+/** What the command line says. */
+import { parseArgs } from 'node:util'
+import type { BenchName } from './scenarios.js'
+import { scenarios } from './scenarios.js'
+import { subjects } from './subjects/index.js'
+
+export const usage = `npm run bench -- client|mutex|waiters [options]
+
+  client    one client's operations: throughput, latency, CPU and requests an operation
+  mutex     acquire and release: free, and contended in one process
+  waiters   wake-ups and requests of a hand-over as the waiters grow (embedded server)
+
+  --rounds N         measured rounds, interleaved over the subjects (default 5)
+  --warm-up N        rounds before those, thrown away (default 2)
+  --scale X          multiplies the operations of every scenario (default 1)
+  --subjects A,B     default: all of ${subjects.map(({ name }) => name).join(', ')}
+  --scenarios A,B    default: all
+  --connect STRING   measure against these servers
+  --embedded         measure against the embedded server
+  --engine NAME      who runs the three servers otherwise: java (default), docker, given, auto
+  --json FILE        write the raw results there, as JSON lines
+  --history          append them to bench/history`
+
+export interface BenchOptions {
+  readonly bench: BenchName | 'waiters'
+  readonly rounds: number
+  readonly warmUp: number
+  readonly scale: number
+  readonly subjects: readonly string[] | undefined
+  readonly scenarios: readonly string[] | undefined
+  readonly connect: string | undefined
+  readonly embedded: boolean
+  readonly engine: 'java' | 'docker' | 'given' | 'auto'
+  readonly json: string | undefined
+  readonly history: boolean
+}
+
+/** Throws with what is wrong. */
+export function readOptions(args: readonly string[]): BenchOptions {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      rounds: { type: 'string', default: '5' },
+      'warm-up': { type: 'string', default: '2' },
+      scale: { type: 'string', default: '1' },
+      subjects: { type: 'string' },
+      scenarios: { type: 'string' },
+      connect: { type: 'string' },
+      embedded: { type: 'boolean', default: false },
+      engine: { type: 'string', default: 'java' },
+      json: { type: 'string' },
+      history: { type: 'boolean', default: false },
+    },
+  })
+  const bench = oneOf('bench', positionals[0], ['client', 'mutex', 'waiters'] as const)
+  const known = bench === 'waiters' ? [] : scenarios[bench].map(({ name }) => name)
+  return {
+    bench,
+    rounds: atLeast('rounds', values.rounds, 1),
+    warmUp: atLeast('warm-up', values['warm-up'], 0),
+    scale: Math.max(Number.MIN_VALUE, atLeast('scale', values.scale, 0)),
+    subjects: list(
+      'subjects',
+      values.subjects,
+      subjects.map(({ name }) => name),
+    ),
+    scenarios: list('scenarios', values.scenarios, known),
+    connect: values.connect,
+    embedded: values.embedded,
+    engine: oneOf('engine', values.engine, ['java', 'docker', 'given', 'auto'] as const),
+    json: values.json,
+    history: values.history,
+  }
+}
+
+function oneOf<const T extends string>(what: string, value: string | undefined, known: readonly T[]): T {
+  const found = known.find((name) => name === value)
+  if (found === undefined)
+    throw new TypeError(`${what} must be one of ${known.join(', ')}; got ${value ?? 'none'}`)
+  return found
+}
+
+function atLeast(what: string, value: string, least: number): number {
+  const number = Number(value)
+  if (!Number.isFinite(number) || number < least)
+    throw new RangeError(`--${what} must be at least ${least}, got ${value}`)
+  return number
+}
+
+function list(what: string, value: string | undefined, known: readonly string[]): string[] | undefined {
+  if (value === undefined) return undefined
+  return value.split(',').map((name) => oneOf(what, name, known))
+}

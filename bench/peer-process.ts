@@ -1,0 +1,68 @@
+/** A subject's process as the bench sees it: one line asks, one line answers. Ends with the bench, whatever happens. */
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import type { Readable, Writable } from 'node:stream'
+import { repository } from './paths.js'
+import type { Launch } from './subjects/subject.js'
+import type { Measured } from './workloads.js'
+
+const READY_MS = 60_000
+const ANSWER_MS = 300_000
+
+export class PeerProcess implements AsyncDisposable {
+  readonly #child: ChildProcessByStdio<Writable, Readable, null>
+  readonly #lines: AsyncIterator<string>
+
+  private constructor(launch: Launch, connectString: string, root: string) {
+    this.#child = spawn(launch.command, [...launch.args, connectString, root], {
+      cwd: repository,
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    this.#child.once('error', () => undefined)
+    // An end of the process shows as the end of its output.
+    this.#child.stdin.on('error', () => undefined)
+    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
+  }
+
+  static async start(launch: Launch, connectString: string, root: string): Promise<PeerProcess> {
+    const peer = new PeerProcess(launch, connectString, root)
+    try {
+      await peer.#answer(READY_MS)
+      return peer
+    } catch (error) {
+      await peer[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  async run(workload: string, operations: number, inFlight: number): Promise<Measured> {
+    this.#child.stdin.write(`${workload} ${operations} ${inFlight}\n`)
+    return (await this.#answer(ANSWER_MS)) as unknown as Measured
+  }
+
+  async #answer(limitMs: number): Promise<Record<string, unknown>> {
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), limitMs)
+    try {
+      const { value, done } = (await this.#lines.next()) as IteratorResult<string, undefined>
+      if (done === true) throw new Error(`its process ended, or said nothing for ${limitMs / 1000} s`)
+      const answer = JSON.parse(value) as Record<string, unknown>
+      if (typeof answer['error'] === 'string') throw new Error(answer['error'])
+      return answer
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { exitCode, signalCode } = this.#child
+    if (exitCode !== null || signalCode !== null || this.#child.pid === undefined) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => this.#child.kill('SIGKILL'), 5_000)
+      this.#child.once('exit', () => {
+        clearTimeout(timer)
+        resolve()
+      })
+      this.#child.stdin.end()
+    })
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * Curator's InterProcessMutex on the JVM, compiled against the jars of an installed Curator
+ * (`LATCHKEY_CURATOR_CLASSPATH`, else Debian's libcurator-*-java).
+ */
+import { existsSync } from 'node:fs'
+import { mkdir, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { firstLine, runCommand } from '../command.js'
+import { cache, repository } from '../paths.js'
+import type { Subject } from './subject.js'
+
+const DEBIAN_JARS = '/usr/share/java'
+const NEEDED = [
+  /^curator-(client|framework|recipes)\.jar$/,
+  /^zookeeper(-jute)?\.jar$/,
+  /^(guava|failureaccess|slf4j-api|slf4j-nop)\.jar$/,
+  /^netty-(all|handler|transport|common|buffer|codec|resolver)[-\w]*\.jar$/,
+  /^(snappy-java|metrics-core)\.jar$/,
+]
+
+export const curator: Subject = {
+  name: 'curator',
+  benches: ['mutex'],
+  lacks: { 'mutex-not-awaited': 'its release always waits' },
+  async launch() {
+    const classpath = await findClasspath()
+    if (classpath === undefined)
+      return { missing: 'no Curator jars: install libcurator-recipes-java or set LATCHKEY_CURATOR_CLASSPATH' }
+    if ((await firstLine('javac', ['-version'])) === undefined) return { missing: 'no javac' }
+    const classes = join(cache, 'curator')
+    await mkdir(classes, { recursive: true })
+    const source = join(repository, 'bench', 'peers', 'curator', 'CuratorMutexBench.java')
+    await runCommand('javac', ['-cp', classpath, '-d', classes, source])
+    const version = /curator-recipes-([\d.]+)\.jar/.exec(await listed())?.[1] ?? 'of the classpath'
+    const args = ['-cp', `${classes}:${classpath}`, 'CuratorMutexBench']
+    return { command: 'java', args, version }
+  },
+}
+
+async function listed(): Promise<string> {
+  return existsSync(DEBIAN_JARS) ? (await readdir(DEBIAN_JARS)).join('\n') : ''
+}
+
+async function findClasspath(): Promise<string | undefined> {
+  const given = process.env['LATCHKEY_CURATOR_CLASSPATH']
+  if (given !== undefined && given !== '') return given
+  const jars = (await listed()).split('\n').filter((name) => NEEDED.some((pattern) => pattern.test(name)))
+  if (!jars.includes('curator-recipes.jar')) return undefined
+  return jars.map((name) => join(DEBIAN_JARS, name)).join(':')
+}

@@ -1,0 +1,17 @@
+/** All subjects, in the order of the tables. */
+import { curator } from './curator.js'
+import { kazoo } from './kazoo.js'
+import { latchkey } from './latchkey.js'
+import { leanProbe } from './lean-probe.js'
+import { nodeZookeeperClient } from './node-zookeeper-client.js'
+import type { Subject } from './subject.js'
+import { zookeeper } from './zookeeper.js'
+
+export const subjects: readonly Subject[] = [
+  latchkey,
+  leanProbe,
+  nodeZookeeperClient,
+  zookeeper,
+  curator,
+  kazoo,
+]

@@ -1,0 +1,40 @@
+/** What is measured: how to start it, and what a client written in JavaScript must be able to do. */
+import type { MutexWorkload } from '../workloads.js'
+
+export type Done = (error?: unknown) => void
+
+/** A connected client, behind the calls that the workloads make. Each keeps its own style: callbacks or promises. */
+export interface Driver {
+  get(path: string, done: Done): void
+  set(path: string, data: Buffer, done: Done): void
+  create(path: string, data: Buffer, done: Done): void
+  delete(path: string, done: Done): void
+  readonly mutex?: MutexWorkload
+  close(): Promise<void>
+}
+
+/** How to start a subject's process. It is given the connect string and its root path as the last two arguments. */
+export interface Launch {
+  readonly command: string
+  readonly args: readonly string[]
+  /** As shown in the header. */
+  readonly version: string
+}
+
+export interface Missing {
+  readonly missing: string
+}
+
+/** Takes part in the scenarios of these benches. */
+export interface Subject {
+  readonly name: string
+  readonly benches: readonly ('client' | 'mutex')[]
+  /** Scenarios that it can't run, with the reason. */
+  readonly lacks?: Readonly<Record<string, string>>
+  launch(): Promise<Launch | Missing>
+}
+
+/** A subject that runs in Node: a module whose `open` connects. */
+export interface DriverModule {
+  open(connectString: string): Promise<Driver>
+}

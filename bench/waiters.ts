@@ -1,0 +1,117 @@
+/**
+ * What a hand-over costs as the waiters grow: events and requests, counted by the server. These are counts, not times,
+ * so the embedded server serves.
+ */
+import { setImmediate } from 'node:timers/promises'
+import { connect, Mutex, type Client, type Hold } from 'latchkey'
+import { TestServer } from 'latchkey/testing'
+import { fourLetterWord } from './four-letter-word.js'
+import { headerOf, loadNow, type Header } from './header.js'
+import type { BenchOptions } from './options.js'
+
+const SIZES = [2, 16, 128, 1024]
+const CLIENTS = 8
+const HAND_OVERS = 50
+const LOCK = '/bench/lock'
+
+interface Count {
+  readonly kind: 'waiters'
+  readonly waiters: number
+  readonly handOvers: number
+  /** Events of watches that the server sent for a release. */
+  readonly wakeUps: number
+  /** All requests from one release until the next holder has it, the release included. */
+  readonly requestsPerHandOver: number
+  /** Requests that it took to queue up, per waiter. */
+  readonly requestsPerEnqueue: number
+}
+
+export async function countWaiters(
+  options: BenchOptions,
+): Promise<{ records: (Header | Count)[]; text: string }> {
+  const load = loadNow()
+  const counts: Count[] = []
+  for (const waiters of SIZES) counts.push(await countFor(waiters))
+  const header = await headerOf(options, { servers: 'the embedded server', versions: {}, missing: {}, load })
+  const rows = counts.map(
+    ({ waiters, handOvers, wakeUps, requestsPerHandOver, requestsPerEnqueue }) =>
+      `| ${waiters} | ${handOvers} | ${wakeUps.toFixed(2)} | ${requestsPerHandOver.toFixed(2)} | ${requestsPerEnqueue.toFixed(2)} |`,
+  )
+  const text = [
+    '| waiters | hand-overs | wake-ups per release | requests per hand-over | requests to queue up |',
+    '| ---: | ---: | ---: | ---: | ---: |',
+    ...rows,
+  ].join('\n')
+  return { records: [header, ...counts], text }
+}
+
+/** Pings would be counted; with this timeout there are none in so short a time. */
+const SESSION_TIMEOUT_MS = 60_000
+
+async function countFor(waiters: number): Promise<Count> {
+  await using server = await TestServer.start({ tickTimeMs: 3_000, maxSessionTimeoutMs: SESSION_TIMEOUT_MS })
+  const clients: Client[] = []
+  for (let i = 0; i < CLIENTS; i++)
+    clients.push(await connect(server.connectString, { sessionTimeoutMs: SESSION_TIMEOUT_MS }))
+  try {
+    const first = await new Mutex(clients[0]!, LOCK).acquire()
+    const before = await traffic(server)
+    const grants = queueUp(clients, waiters)
+    await allWatching(server, waiters)
+    const queued = await traffic(server)
+    const handOvers = Math.min(HAND_OVERS, waiters)
+    let holder = first
+    for (let i = 0; i < handOvers; i++) {
+      await holder.release()
+      holder = await grants.next()
+    }
+    // What is still under way, such as an event to somebody who was not concerned, is behind this.
+    await Promise.all(clients.map(async (client) => client.sync('/')))
+    const after = await traffic(server)
+    return {
+      kind: 'waiters',
+      waiters,
+      handOvers,
+      wakeUps: (after.events - queued.events) / handOvers,
+      requestsPerHandOver: (after.requests - queued.requests - CLIENTS) / handOvers,
+      requestsPerEnqueue: (queued.requests - before.requests) / waiters,
+    }
+  } finally {
+    await Promise.all(clients.map(async (client) => client.close()))
+  }
+}
+
+/** Sends them all to the queue; gives their holds as they are granted. Those never granted end with their clients. */
+function queueUp(clients: readonly Client[], waiters: number): { next(): Promise<Hold> } {
+  const granted: Hold[] = []
+  let wake = (): void => undefined
+  for (let i = 0; i < waiters; i++) {
+    const mutex = new Mutex(clients[i % CLIENTS]!, LOCK)
+    mutex.acquire().then(
+      (hold) => {
+        granted.push(hold)
+        wake()
+      },
+      () => undefined,
+    )
+  }
+  return {
+    async next() {
+      while (granted.length === 0) await new Promise<void>((resolve) => (wake = resolve))
+      return granted.shift()!
+    },
+  }
+}
+
+async function allWatching(server: TestServer, waiters: number): Promise<void> {
+  while (server.control.watchCounts().data < waiters) await setImmediate()
+}
+
+/** A packet that answers no request is an event. */
+async function traffic({ server, control }: TestServer): Promise<{ requests: number; events: number }> {
+  const mntr = await fourLetterWord(server.host, server.port, 'mntr')
+  const count = (name: string): number =>
+    Number(new RegExp(`^zk_packets_${name}\\s+(\\d+)`, 'm').exec(mntr)?.[1])
+  const requests = control.sessions().reduce((sum, session) => sum + session.requests, 0)
+  return { requests, events: count('sent') - count('received') }
+}

@@ -1,0 +1,108 @@
+/** The work itself, the same for every subject: operations kept a given number in flight, each one timed. */
+import type { Done, Driver } from './subjects/subject.js'
+
+export interface Measured {
+  readonly operations: number
+  readonly elapsedMs: number
+  /** Of the whole process, user and system. */
+  readonly cpuMs: number
+  readonly p50Us: number
+  readonly p99Us: number
+}
+
+/** A lock on a path, ready to be used. `acquire` gives the way to release it. */
+export interface PreparedMutex {
+  acquire(): Promise<() => Promise<void>>
+}
+export interface MutexWorkload {
+  prepare(path: string): Promise<PreparedMutex>
+}
+
+/** Runs `issue` `operations` times, `inFlight` at once. */
+export async function pump(
+  operations: number,
+  inFlight: number,
+  issue: (index: number, done: Done) => void,
+): Promise<Measured> {
+  const latencies = new Float64Array(operations)
+  const cpu = process.cpuUsage()
+  const start = performance.now()
+  await new Promise<void>((resolve, reject) => {
+    let issued = 0
+    let finished = 0
+    const next = (): void => {
+      if (issued === operations) return
+      const index = issued++
+      const begun = performance.now()
+      issue(index, (error) => {
+        if (error !== undefined && error !== null) return reject(new Error(String(error)))
+        latencies[index] = performance.now() - begun
+        if (++finished === operations) resolve()
+        else next()
+      })
+    }
+    for (let i = 0; i < inFlight; i++) next()
+  })
+  return summary(latencies, performance.now() - start, process.cpuUsage(cpu))
+}
+
+function summary(latencies: Float64Array, elapsedMs: number, cpu: NodeJS.CpuUsage): Measured {
+  latencies.sort()
+  const at = (share: number): number => (latencies[Math.floor((latencies.length - 1) * share)] ?? 0) * 1000
+  const cpuMs = (cpu.user + cpu.system) / 1000
+  return { operations: latencies.length, elapsedMs, cpuMs, p50Us: at(0.5), p99Us: at(0.99) }
+}
+
+type Workload = (driver: Driver, root: string, operations: number, inFlight: number) => Promise<Measured>
+
+const data = Buffer.alloc(128, 'x')
+
+async function mutexOf(driver: Driver, path: string): Promise<PreparedMutex> {
+  if (driver.mutex === undefined) throw new Error('this subject knows no mutex')
+  return driver.mutex.prepare(path)
+}
+
+let round = 0
+
+export const workloads: Readonly<Record<string, Workload>> = {
+  get: async (driver, root, operations, inFlight) =>
+    pump(operations, inFlight, (_, done) => driver.get(`${root}/node`, done)),
+
+  set: async (driver, root, operations, inFlight) =>
+    pump(operations, inFlight, (_, done) => driver.set(`${root}/node`, data, done)),
+
+  // One operation is the pair.
+  'create-delete': async (driver, root, operations, inFlight) => {
+    const name = `${root}/${process.pid}-${++round}-`
+    return pump(operations, inFlight, (index, done) => {
+      const path = `${name}${index}`
+      driver.create(path, data, (error) => {
+        if (error === undefined || error === null) driver.delete(path, done)
+        else done(error)
+      })
+    })
+  },
+
+  // Acquire and release, by as many contenders as given, each waiting for its release.
+  mutex: async (driver, root, operations, contenders) => {
+    const mutex = await mutexOf(driver, `${root}/${process.pid}-${++round}`)
+    return pump(operations, contenders, (_, done) => {
+      const cycle = async (): Promise<void> => (await mutex.acquire())()
+      cycle().then(() => done(), done)
+    })
+  },
+
+  // The next acquire begins without waiting for the release; all have been confirmed at the end.
+  'mutex-not-awaited': async (driver, root, operations, contenders) => {
+    const mutex = await mutexOf(driver, `${root}/${process.pid}-${++round}`)
+    const releases: Promise<void>[] = []
+    const measured = await pump(operations, contenders, (_, done) => {
+      mutex.acquire().then((release) => {
+        releases.push(release())
+        done()
+      }, done)
+    })
+    await Promise.all(releases)
+    return measured
+  },
+}
