@@ -18,119 +18,24 @@
  */
 import type { LostReason, ZkError } from '../api/errors.js'
 import { ClosedError, SessionExpiredError } from '../api/errors.js'
-import type { SessionState } from '../api/zk.js'
+import type {
+  Effect,
+  Handshake,
+  LinkPhase,
+  MachineEvent,
+  MachineState,
+  SessionRecord,
+  Settings,
+  Step,
+  Vitals,
+} from './machine-types.js'
 import { backOffMs, pingIntervalMs, readTimeoutMs } from './timeouts.js'
-
-export interface SessionRecord {
-  readonly id: bigint
-  readonly password: Buffer
-  readonly timeoutMs: number
-  readonly generation: number
-  /** False while only a read-only server has vouched for it: then the next connect must not send its id. */
-  readonly readWrite: boolean
-}
-
-/** The one connection that is under way or up. `until` is when patience with the phase ends. */
-export type LinkPhase =
-  | { readonly name: 'none' }
-  | { readonly name: 'waiting'; readonly until: number }
-  | { readonly name: 'dialing'; readonly until: number }
-  /** `closing`: close() was called; the session is closed as soon as the server has answered. */
-  | { readonly name: 'handshaking'; readonly until: number; readonly closing: boolean }
-  | {
-      readonly name: 'authenticating'
-      readonly until: number
-      readonly fresh: boolean
-      readonly readOnly: boolean
-    }
-  | { readonly name: 'up'; readonly readOnly: boolean }
-  | { readonly name: 'closing'; readonly until: number }
-
-export interface Settings {
-  /** Asked for; the server has the last word. */
-  readonly sessionTimeoutMs: number
-  /** Patience with one dial or one handshake. */
-  readonly connectTimeoutMs: number
-  readonly maxBackOffMs: number
-  /** Attach mode: the first session must be this one; if it is over, so is the client. */
-  readonly attached: boolean
-}
-
-export interface MachineState {
-  readonly state: SessionState
-  readonly link: LinkPhase
-  readonly session: SessionRecord | undefined
-  readonly generation: number
-  /** Rounds through all hosts that failed since something last worked. */
-  readonly failedRounds: number
-  readonly settings: Settings
-}
-
-/** What the shell has observed, on the monotonic clock in milliseconds. */
-export interface Vitals {
-  readonly now: number
-  /** Last bytes from the server on this link. */
-  readonly heardAt: number
-  /** Last bytes to the server on this link. */
-  readonly sentAt: number
-  /** Send time of the newest request on this session that a read-write server answered. */
-  readonly provenAt: number
-}
-
-export interface Handshake {
-  readonly timeoutMs: number
-  readonly sessionId: bigint
-  readonly password: Buffer
-  readonly readOnly: boolean
-}
-
-export type MachineEvent =
-  | { readonly type: 'start' }
-  | { readonly type: 'opened' }
-  /**
-   * The link is gone, at whatever phase. `roundOver`: every host has been tried since one last worked; `stable`: this
-   * link had worked for a while, so that a server which accepts and drops is not called again without a pause.
-   */
-  | {
-      readonly type: 'link-lost'
-      readonly roundOver: boolean
-      readonly stable: boolean
-      readonly jitter: number
-    }
-  | { readonly type: 'handshake'; readonly reply: Handshake }
-  | { readonly type: 'authenticated' }
-  | { readonly type: 'auth-failed'; readonly error: ZkError }
-  /** The server answered something with SESSION_EXPIRED. */
-  | { readonly type: 'expired' }
-  | { readonly type: 'read-write-found' }
-  | { readonly type: 'tick' }
-  /** `keepSession`: leave the session to whoever attaches to it. */
-  | { readonly type: 'close'; readonly keepSession: boolean }
-  | { readonly type: 'close-answered' }
-
-export type Effect =
-  | { readonly type: 'dial' }
-  | { readonly type: 'send-connect' }
-  | { readonly type: 'authenticate' }
-  /** The link takes requests. `fresh`: on a new session, else on the old one, whose watches must be set again. */
-  | { readonly type: 'established'; readonly fresh: boolean }
-  | { readonly type: 'begin-session' }
-  | { readonly type: 'session-over'; readonly reason: LostReason; readonly error: ZkError }
-  | { readonly type: 'drop'; readonly why: string }
-  | { readonly type: 'ping' }
-  | { readonly type: 'send-close' }
-  | { readonly type: 'closed'; readonly error: ZkError }
-
-export interface Step {
-  readonly state: MachineState
-  readonly effects: readonly Effect[]
-}
 
 export function initialState(settings: Settings, attach?: { id: bigint; password: Buffer }): MachineState {
   const session =
     attach === undefined
       ? undefined
-      : { ...attach, timeoutMs: settings.sessionTimeoutMs, generation: 1, readWrite: true }
+      : { ...attach, timeoutMs: settings.sessionTimeoutMs, generation: 1, readWrite: true, begun: false }
   return {
     state: 'connecting',
     link: { name: 'none' },
@@ -171,7 +76,7 @@ function react(state: MachineState, event: MachineEvent, vitals: Vitals): Step {
     case 'handshake':
       return link.name === 'handshaking' ? answered(state, event.reply, vitals) : stay(state)
     case 'authenticated':
-      return link.name === 'authenticating' ? established(state, link.fresh, link.readOnly) : stay(state)
+      return link.name === 'authenticating' ? established(state, link.readOnly) : stay(state)
     case 'auth-failed':
       return close(state, event.error)
     case 'link-lost':
@@ -197,17 +102,13 @@ function react(state: MachineState, event: MachineEvent, vitals: Vitals): Step {
 export function wakeAt(state: MachineState, vitals: Omit<Vitals, 'now'>): number {
   if (state.state === 'closed') return Infinity
   const { link } = state
-  const expiry = hasProof(state) ? vitals.provenAt + timeoutOf(state) : Infinity
+  const expiry = expiryOf(state, vitals)
+  if (link.name === 'none') return expiry
+  // A session that is being closed is not looked after any more: only the server's word is waited for.
+  if (link.name === 'closing' || (link.name === 'handshaking' && link.closing)) return link.until
   switch (link.name) {
-    case 'none':
-      return expiry
-    case 'closing':
-      return link.until
-    case 'up': {
-      const timeoutMs = timeoutOf(state)
-      const silent = vitals.heardAt + readTimeoutMs(timeoutMs)
-      return Math.min(expiry, silent, vitals.sentAt + pingIntervalMs(timeoutMs))
-    }
+    case 'up':
+      return Math.min(expiry, deadAt(state, vitals), vitals.sentAt + pingIntervalMs(timeoutOf(state)))
     default:
       return Math.min(expiry, link.until)
   }
@@ -230,8 +131,28 @@ function hasProof(state: MachineState): boolean {
   return state.session?.readWrite === true && state.state !== 'connecting'
 }
 
+/** The local deadline of the session: the server can't have let it expire before. */
+function expiryOf(state: MachineState, { provenAt }: Pick<Vitals, 'provenAt'>): number {
+  return hasProof(state) ? provenAt + timeoutOf(state) : Infinity
+}
+
 function isOverdue(state: MachineState, vitals: Vitals): boolean {
-  return hasProof(state) && vitals.now >= vitals.provenAt + timeoutOf(state)
+  return vitals.now >= expiryOf(state, vitals)
+}
+
+/**
+ * When silence means that the link is dead. After a stall of our own the silence was ours: what the server said may
+ * wait in the socket, or we did not even ask. Then the link gets half of the time that the session has left, and the
+ * next server the other half.
+ */
+function deadAt(state: MachineState, vitals: Omit<Vitals, 'now'>): number {
+  const patience = readTimeoutMs(timeoutOf(state))
+  const { heardAt, resumedAt } = vitals
+  if (resumedAt < heardAt) return heardAt + patience
+  return Math.max(
+    heardAt + patience,
+    Math.min(resumedAt + patience, (resumedAt + expiryOf(state, vitals)) / 2),
+  )
 }
 
 function dial(state: MachineState, vitals: Vitals): Step {
@@ -252,7 +173,11 @@ function handshake(state: MachineState, vitals: Vitals): Step {
 function answered(state: MachineState, reply: Handshake, vitals: Vitals): Step {
   const wasClosing = isClosing(state)
   const next = opened(state, reply, vitals)
-  return wasClosing && next.state.link.name === 'authenticating' ? beginClose(next.state, vitals) : next
+  if (!wasClosing || next.state.link.name !== 'authenticating') return next
+  // What has ended or begun with this answer is said all the same; only credentials are not needed any more.
+  const said = next.effects.filter((effect) => effect.type !== 'authenticate')
+  const closing = beginClose(next.state, vitals)
+  return { state: closing.state, effects: [...said, ...closing.effects] }
 }
 
 function opened(state: MachineState, reply: Handshake, vitals: Vitals): Step {
@@ -266,16 +191,10 @@ function opened(state: MachineState, reply: Handshake, vitals: Vitals): Step {
   const until = vitals.now + state.settings.connectTimeoutMs
   if (claimed?.id === reply.sessionId) {
     // Negotiated anew on each connect; a read-only server's word on it does not count.
-    const session = reply.readOnly
-      ? claimed
-      : { ...claimed, timeoutMs: reply.timeoutMs, password: reply.password }
-    const link: LinkPhase = {
-      name: 'authenticating',
-      until,
-      fresh: state.state === 'connecting',
-      readOnly: reply.readOnly,
-    }
-    return { state: { ...state, session, link }, effects: begin(link.fresh) }
+    const negotiated = reply.readOnly ? {} : { timeoutMs: reply.timeoutMs, password: reply.password }
+    const session: SessionRecord = { ...claimed, ...negotiated, begun: true }
+    const link: LinkPhase = { name: 'authenticating', until, readOnly: reply.readOnly }
+    return { state: { ...state, session, link }, effects: begin(!claimed.begun) }
   }
   if (old === undefined) return fresh(state, reply, until)
   const ended = endSession(state, vitals, 'session-expired', 'the server answered with another session')
@@ -298,15 +217,16 @@ function fresh(state: MachineState, reply: Handshake, until: number): Step {
     timeoutMs: reply.timeoutMs,
     generation,
     readWrite: !reply.readOnly,
+    begun: true,
   }
-  const link: LinkPhase = { name: 'authenticating', until, fresh: true, readOnly: reply.readOnly }
+  const link: LinkPhase = { name: 'authenticating', until, readOnly: reply.readOnly }
   return { state: { ...state, session, generation, link }, effects: begin(true) }
 }
 
-function established(state: MachineState, isFresh: boolean, readOnly: boolean): Step {
+function established(state: MachineState, readOnly: boolean): Step {
   return {
     state: { ...state, state: readOnly ? 'readOnly' : 'connected', link: { name: 'up', readOnly } },
-    effects: [{ type: 'established', fresh: isFresh }],
+    effects: [{ type: 'established' }],
   }
 }
 
@@ -369,11 +289,10 @@ function tick(state: MachineState, vitals: Vitals): Step {
     case 'closing':
       return vitals.now >= link.until ? close(state, new ClosedError()) : stay(state)
     case 'up': {
-      const timeoutMs = timeoutOf(state)
-      if (vitals.now - vitals.heardAt >= readTimeoutMs(timeoutMs)) {
+      if (vitals.now >= deadAt(state, vitals)) {
         return drop(state, `nothing heard for ${Math.round(vitals.now - vitals.heardAt)} ms`)
       }
-      if (vitals.now - vitals.sentAt >= pingIntervalMs(timeoutMs))
+      if (vitals.now >= vitals.sentAt + pingIntervalMs(timeoutOf(state)))
         return { state, effects: [{ type: 'ping' }] }
       return stay(state)
     }

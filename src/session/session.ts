@@ -26,7 +26,7 @@ import { authenticate, checkCredential, presentCredential } from './authenticati
 import { Hosts } from './hosts.js'
 import type { Server } from './connect-string.js'
 import { Link } from './link.js'
-import type { Effect, MachineEvent, MachineState, Settings, Vitals } from './machine.js'
+import type { Effect, MachineEvent, MachineState, Settings, Vitals } from './machine-types.js'
 import { initialState, step, wakeAt } from './machine.js'
 import type { Entry } from './pending.js'
 import { rejectEntry } from './pending.js'
@@ -60,6 +60,8 @@ export interface SessionEvents {
 
 /** A link that worked for this long was a success, and its end is no reason to pause. */
 const STABLE_MS = 1_000
+/** A timer that is later than this was held up by something else in the process. */
+const STALL_MS = 100
 /** Paths of watches in one set-watches request: the server's limit is 1 MiB for the whole (ZOOKEEPER-706). */
 const WATCH_BATCH_BYTES = 128 * 1024
 
@@ -79,6 +81,7 @@ export class SessionClient {
   #upSince = Infinity
   #provenAt = 0
   #lastZxid = 0n
+  #resumedAt = -Infinity
   #timer: Timer | undefined
   #timerAt = Infinity
   #probe: ReadWriteProbe | undefined
@@ -189,7 +192,13 @@ export class SessionClient {
   #vitals(): Vitals {
     const now = this.#options.runtime.clock.now()
     const link = this.#link
-    return { now, heardAt: link?.heardAt ?? now, sentAt: link?.sentAt ?? now, provenAt: this.#provenAt }
+    return {
+      now,
+      heardAt: link?.heardAt ?? now,
+      sentAt: link?.sentAt ?? now,
+      provenAt: this.#provenAt,
+      resumedAt: this.#resumedAt,
+    }
   }
 
   #dispatch(event: MachineEvent): void {
@@ -235,10 +244,18 @@ export class SessionClient {
     this.#timer = undefined
     this.#timerAt = due
     if (due === Infinity) return
-    this.#timer = this.#options.runtime.clock.setTimer(due - this.#options.runtime.clock.now(), () => {
+    const { clock } = this.#options.runtime
+    this.#timer = clock.setTimer(due - clock.now(), () => {
       this.#timer = undefined
+      this.#noticeStall(clock.now(), due)
       this.#dispatch({ type: 'tick' })
     })
+  }
+
+  /** Once a silence: a loop that is always late must not keep a dead link for ever. */
+  #noticeStall(now: number, due: number): void {
+    const heardAt = this.#link?.heardAt ?? Infinity
+    if (now - due > STALL_MS && heardAt > this.#resumedAt) this.#resumedAt = now
   }
 
   #run(effect: Effect): void {
@@ -252,7 +269,7 @@ export class SessionClient {
       case 'authenticate':
         return this.#authenticate()
       case 'established':
-        return this.#established(effect.fresh)
+        return this.#established()
       case 'session-over':
         return this.#sessionOver(effect.reason, effect.error)
       case 'drop':
@@ -358,12 +375,12 @@ export class SessionClient {
     )
   }
 
-  #established(fresh: boolean): void {
+  #established(): void {
     const link = this.#link
     if (link === undefined) return
     this.#upSince = this.#options.runtime.clock.now()
     this.#lastFailure = undefined
-    if (!fresh) this.#restoreWatches(link)
+    this.#restoreWatches(link)
     if (this.#machine.link.name === 'up' && this.#machine.link.readOnly) this.#startProbe()
     this.requests.open(link, this.#handle?.generation)
   }
