@@ -71,7 +71,8 @@ export class Access {
       case 'ip':
         return parseIpRange(id) !== undefined
       case 'sasl':
-        return this.#options.sasl && id !== ''
+        // Any name, unless it is a malformed Kerberos principal.
+        return this.#options.sasl && /^([^@]*|[^/@]*(\/[^/@]*)?@[^/@]*)$/.test(id)
       default:
         return false
     }

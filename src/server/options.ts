@@ -69,6 +69,12 @@ export interface StartServerOptions {
   readonly maxNeverUsedMs?: number
   /** Default `3.9`. */
   readonly emulate?: EmulatedVersion
+  /**
+   * What the sequence counter of a znode does after 2147483647. `wrap`, the default: −2147483648 comes next, as
+   * ZooKeeper's manual says, and as real servers do while creates are in flight together. `stick`: it stays, so that
+   * the next create is NODE_EXISTS, as real servers (seen with 3.8.0) do when one create comes after the other.
+   */
+  readonly sequenceOverflow?: 'wrap' | 'stick'
   /** `user:base64(sha1(user:password))` of the identity that passes every ACL. Default: nobody. */
   readonly superDigest?: string
   /** Names and passwords for SASL DIGEST-MD5. Default: SASL is off. */
@@ -160,6 +166,7 @@ export function settle(options: StartServerOptions): ServerSettings {
     reapIntervalMs: checkNumber('reapIntervalMs', options.reapIntervalMs ?? 60_000, 1),
     maxNeverUsedMs: checkNumber('maxNeverUsedMs', options.maxNeverUsedMs ?? 0, 0),
     emulate,
+    sequenceOverflow: options.sequenceOverflow ?? 'wrap',
     superDigest: options.superDigest,
     saslUsers: new Map(Object.entries(options.saslUsers ?? {})),
     reconfigEnabled: options.reconfigEnabled ?? false,

@@ -208,7 +208,7 @@ export class EmbeddedServer implements AsyncDisposable {
 
   #makeCore(): ServerCore {
     const settings = this.#settings
-    const { emulate, limits, extendedTypes, reconfigEnabled, superDigest } = settings
+    const { emulate, limits, extendedTypes, reconfigEnabled, sequenceOverflow, superDigest } = settings
     const state = this.#state
     const context: Context = {
       state,
@@ -216,6 +216,7 @@ export class EmbeddedServer implements AsyncDisposable {
       limits,
       extendedTypes,
       reconfigEnabled,
+      sequenceOverflow,
       exactWatchRemoval: emulate === '3.9',
     }
     return {

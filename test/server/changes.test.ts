@@ -35,6 +35,14 @@ test('the sequence counter runs over as a signed int32', async () => {
   expect(names).toEqual(['/a/s-2147483647', '/a/s--2147483648', '/a/s--2147483647'])
 })
 
+test('where the counter sticks, the next create after its end is refused', async () => {
+  await using sticky = await startServer({ sequenceOverflow: 'stick' })
+  await using other = await RawClient.connect({ port: sticky.port })
+  sticky.control.setSequence('/', 2_147_483_647)
+  expect((await other.must('create', createOf('/s-', 2))).path).toBe('/s-2147483647')
+  expect(await other.err('create', createOf('/s-', 2))).toBe(-110)
+})
+
 test('what is wrong with a create is said in the order of a real server', async () => {
   const err = (path: string, flags: number, acl = openAcl) =>
     client.err('create', { path, data: null, acl, flags })

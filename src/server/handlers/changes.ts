@@ -17,7 +17,7 @@ import type { Caller, Context } from './context.js'
 type CreateRequest = TypeOf<typeof r.createRequest> & { readonly ttlMs?: bigint }
 type VersionRequest = TypeOf<typeof r.pathVersionRequest>
 
-const isTtlFlag = (flags: number): boolean =>
+export const isTtlFlag = (flags: number): boolean =>
   flags === createFlags.persistentWithTtl || flags === createFlags.persistentSequentialWithTtl
 const isEphemeralFlag = (flags: number): boolean =>
   flags === createFlags.ephemeral || flags === createFlags.ephemeralSequential
@@ -91,7 +91,9 @@ export function create(
   if (parent.owner.kind === 'ephemeral') refuse('NO_CHILDREN_FOR_EPHEMERALS')
   checkRoom(context, draft, path.length + (data?.length ?? 0), 1)
   const owner = ownerOf(code, flags, ttlMs, caller.session.id)
-  const creates = (parent.creates + 1) | 0
+  const next = (parent.creates + 1) | 0
+  const creates =
+    next < 0 && parent.creates > 0 && context.sequenceOverflow === 'stick' ? parent.creates : next
   return { path, stat: draft.apply({ type: 'create', path, data, acl, owner, creates }) }
 }
 

@@ -18,6 +18,7 @@ export interface Context {
   readonly limits: ServerLimits
   readonly extendedTypes: boolean
   readonly reconfigEnabled: boolean
+  readonly sequenceOverflow: 'wrap' | 'stick'
   /** True from 3.9 on: removeWatches tells one-shot from persistent watches. */
   readonly exactWatchRemoval: boolean
 }

@@ -2,7 +2,7 @@
  * multi and multiRead. A refused multi is answered without an error in the header: each operation has its own, 0 for
  * those before the one that failed, −2 for those behind it. multiRead's reads fail one by one.
  */
-import { OpCode } from '../../protocol/constants.js'
+import { createFlags, OpCode } from '../../protocol/constants.js'
 import type { MultiOperation, MultiResult } from '../../protocol/multi.js'
 import { OK, ResultCode } from '../../protocol/result-codes.js'
 import { Refusal, refuse } from '../refusal.js'
@@ -12,12 +12,21 @@ import * as changes from './changes.js'
 import type { Caller, Context, Handler } from './context.js'
 import { getChildren, getData } from './reads.js'
 
-const codes = {
-  create: OpCode.create,
-  create2: OpCode.create2,
-  createContainer: OpCode.createContainer,
-  createTTL: OpCode.createTTL,
-} as const
+type Creation = Extract<MultiOperation, { readonly flags: number }>
+
+/** Inside of a multi the flags decide what a create makes, whatever operation it came as: so a real server reads it. */
+function codeOf({ op, flags }: Creation): number {
+  if (flags === createFlags.container) return OpCode.createContainer
+  if (op === 'createTTL') return changes.isTtlFlag(flags) ? OpCode.createTTL : OpCode.create
+  return op === 'create' ? OpCode.create : OpCode.create2
+}
+
+/** What a real server does not even decode: not a matter of one operation, the whole request is refused. */
+function isUnreadable(operation: MultiOperation): boolean {
+  if (isRead(operation)) return true
+  if (!('flags' in operation) || operation.op === 'createTTL') return false
+  return changes.isTtlFlag(operation.flags) || operation.flags < 0 || operation.flags > 6
+}
 
 function applyOne(context: Context, caller: Caller, draft: Draft, operation: MultiOperation): MultiResult {
   switch (operation.op) {
@@ -25,8 +34,11 @@ function applyOne(context: Context, caller: Caller, draft: Draft, operation: Mul
     case 'create2':
     case 'createContainer':
     case 'createTTL': {
-      const { path, stat } = changes.create(context, caller, draft, codes[operation.op], operation)
-      if (operation.op === 'create') return { op: 'create', path }
+      const code = codeOf(operation)
+      const { ttlMs = -1n, ...rest } = operation as Creation & { readonly ttlMs?: bigint }
+      const request = code === OpCode.createTTL ? { ...rest, ttlMs } : rest
+      const { path, stat } = changes.create(context, caller, draft, code, request)
+      if (code === OpCode.create) return { op: 'create', path }
       // Whatever made it: a result with a stat is always of this type.
       return { op: 'create2', path, stat: snapshotStat(stat) }
     }
@@ -49,8 +61,7 @@ const isRead = ({ op }: MultiOperation): boolean => op === 'getData' || op === '
 export const multi: Handler<readonly MultiOperation[], readonly MultiResult[]> = (context, caller, list) => {
   const { state, limits } = context
   const { id } = caller.session
-  // Not a matter of one operation: the whole request is refused.
-  if (list.some(isRead)) return state.write(id, () => refuse('MARSHALLING_ERROR'))
+  if (list.some(isUnreadable)) return state.write(id, () => refuse('MARSHALLING_ERROR'))
   if (list.length > limits.multiOperations) return state.write(id, () => refuse('BAD_ARGUMENTS'))
   const draft = state.draft()
   draft.isMulti = true
@@ -80,10 +91,11 @@ function refusedResults(count: number, failed: number, code: number): readonly M
 
 function readOne(context: Context, caller: Caller, operation: MultiOperation): MultiResult {
   switch (operation.op) {
+    // Asked for a watch or not: a real server sets none here.
     case 'getData':
-      return { op: 'getData', ...getData(context, caller, operation) }
+      return { op: 'getData', ...getData(context, caller, { ...operation, watch: false }) }
     case 'getChildren':
-      return { op: 'getChildren', ...getChildren(context, caller, operation) }
+      return { op: 'getChildren', ...getChildren(context, caller, { ...operation, watch: false }) }
     default:
       return refuse('MARSHALLING_ERROR')
   }
