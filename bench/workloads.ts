@@ -35,7 +35,8 @@ export async function pump(
       const index = issued++
       const begun = performance.now()
       issue(index, (error) => {
-        if (error !== undefined && error !== null) return reject(new Error(String(error)))
+        if (error !== undefined && error !== null)
+          return reject(new Error('an operation failed', { cause: error }))
         latencies[index] = performance.now() - begun
         if (++finished === operations) resolve()
         else next()
