@@ -43,6 +43,7 @@ export {
   BadVersionError,
   ClosedError,
   ConnectionLossError,
+  DeadlockError,
   hasCode,
   LockLostError,
   NoAuthError,
@@ -66,3 +67,13 @@ export type { Hold } from '../recipes/kernel/hold.js'
 export type { WaitOptions } from '../recipes/kernel/attempt.js'
 export { dialects } from '../recipes/kernel/dialect.js'
 export type { Dialect, DialectName } from '../recipes/kernel/dialect.js'
+export { ReadWriteLock } from '../recipes/read-write-lock/read-write-lock.js'
+export type { ReadWriteLockOptions } from '../recipes/read-write-lock/read-write-lock.js'
+export type { ReadLock } from '../recipes/read-write-lock/read-lock.js'
+export type { WriteLock } from '../recipes/read-write-lock/write-lock.js'
+export type { WriteHold } from '../recipes/read-write-lock/write-hold.js'
+export type { ReadWriteContender } from '../recipes/read-write-lock/read-write-contender.js'
+export type { ReadWriteDialectName } from '../recipes/read-write-lock/read-write-dialect.js'
+export { MultiLock } from '../recipes/multi-lock.js'
+export type { Lock, LockContender, MultiHold } from '../recipes/multi-lock.js'
+export type { QueueMember } from '../recipes/kernel/members.js'

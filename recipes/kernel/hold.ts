@@ -153,6 +153,40 @@ export class Hold implements AsyncDisposable {
     return transaction.check(this.path)
   }
 
+  /**
+   * Held, as far as is known: not released, not made into another hold, not lost.
+   *
+   * @internal
+   */
+  get isHeld(): boolean {
+    return this.#release === undefined && this.loss === undefined
+  }
+
+  /**
+   * Makes another hold of this one: `by` replaces our znode in one go, or finds it gone (undefined). From the start this
+   * is as good as released; it is held again if `by` rejects while the session lives.
+   *
+   * @internal
+   */
+  protected async exchange<T>(by: (place: Place) => Promise<T | undefined>): Promise<T> {
+    this.#throwUnlessHeld()
+    const { session } = this.#place
+    this.#release = Promise.resolve()
+    try {
+      const made = await this.#place.exchange(by)
+      if (made === undefined) {
+        this.#foundGone = true
+        this.#controller?.abort(this.#deleted())
+        throw this.#deleted()
+      }
+      this.#stopListening()
+      return made
+    } catch (error) {
+      this.#release = undefined
+      throw isOver(session, error) ? lossOf(session, this.path) : error
+    }
+  }
+
   #throwUnlessHeld(): void {
     const loss = this.loss
     if (loss !== undefined) throw loss

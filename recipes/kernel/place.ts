@@ -20,9 +20,10 @@ export class Place {
   #watch: DeletionWatch | undefined
   #end: WatchEnd | undefined
   #leaving: Promise<Removal> | undefined
+  #exchanged = false
   #onEnd: ((end: WatchEnd) => void) | undefined
 
-  constructor(zk: Zk, session: Session, made: { path: string; stat: Stat; sequence: number }) {
+  constructor(zk: Zk, session: Session, made: { path: string; stat: Pick<Stat, 'czxid'>; sequence: number }) {
     this.zk = zk
     this.session = session
     this.path = made.path
@@ -33,7 +34,7 @@ export class Place {
 
   /** Somebody else deleted our znode, as far as has been seen. Seen at once only while it is watched. */
   get deleted(): boolean {
-    return this.#end?.how === 'gone' && this.#leaving === undefined
+    return this.#end?.how === 'gone' && this.#leaving === undefined && !this.#exchanged
   }
 
   /** Watches our own znode, once. Resolves with true when the watch stands, false if it could not be set. */
@@ -41,7 +42,7 @@ export class Place {
     if (this.#end?.how === 'blind') this.#watch = this.#end = undefined
     this.#watch ??= new DeletionWatch(this.zk, this.path, this.session, (end) => {
       this.#end = end
-      if (this.#leaving === undefined) this.#onEnd?.(end)
+      if (this.#leaving === undefined && !this.#exchanged) this.#onEnd?.(end)
     })
     return (await this.#watch.standing) !== undefined && this.#end === undefined
   }
@@ -49,6 +50,26 @@ export class Place {
   /** Who is told, synchronously, that our own watch ended while we had not left. One at a time. */
   onWatchEnd(listener: ((end: WatchEnd) => void) | undefined): void {
     this.#onEnd = listener
+  }
+
+  /**
+   * Lets `by` replace our znode with another one. While it is at work, and for good once it has done so, that ours is
+   * gone is no news. Gives what `by` gives; undefined stands for "nothing replaced".
+   */
+  async exchange<T>(by: (place: Place) => Promise<T | undefined>): Promise<T | undefined> {
+    this.#exchanged = true
+    let made: T | undefined
+    try {
+      made = await by(this)
+      return made
+    } finally {
+      if (made === undefined) this.#undoExchange()
+    }
+  }
+
+  #undoExchange(): void {
+    this.#exchanged = false
+    if (this.#end !== undefined && this.#leaving === undefined) this.#onEnd?.(this.#end)
   }
 
   /**

@@ -56,6 +56,7 @@ export type ErrorCode =
   | 'ROLLED_BACK'
   | 'NO_CONNECT_STRING'
   | 'LOCK_LOST'
+  | 'DEADLOCK'
   | 'TEST_ENVIRONMENT'
 
 /** `rejected`: it has certainly not taken effect. `unknown`: it may or may not have. */
@@ -255,6 +256,17 @@ export class LockLostError extends ZkError {
   }
 }
 brand(LockLostError, 'LockLostError')
+
+/**
+ * It would wait for a hold of its own, for ever: such as for a write lock inside of what runs under the read lock.
+ * Refused at once where it can be known.
+ */
+export class DeadlockError extends ZkError {
+  constructor(message: string, options: ZkErrorOptions = {}) {
+    super('DEADLOCK', message, options)
+  }
+}
+brand(DeadlockError, 'DeadlockError')
 
 type PlainError = new (message: string, options?: ZkErrorOptions) => ZkError
 

@@ -1,0 +1,54 @@
+/** Who stands in a queue, read from the contenders' znodes: what `contenders()` of every lock shows. */
+import { hasCode } from '../../src/api/errors.js'
+import { joinPath } from '../../src/api/path.js'
+import type { NodeData } from '../../src/api/zk.js'
+import type { Attempt } from './attempt.js'
+import type { ContenderQueue } from './contender-queue.js'
+import type { Contender } from './line.js'
+
+/** One in a queue, as of the moment when its znode was read. */
+export interface QueueMember {
+  /** What it wrote into its znode, as text. */
+  readonly id: string
+  readonly name: string
+  readonly path: string
+  readonly sessionId: bigint
+  /** By the leader's wall clock. */
+  readonly since: Date
+  /** The transaction that made its znode. */
+  readonly czxid: bigint
+  readonly sequence: number
+}
+
+/** Bounds what a long queue keeps in flight. */
+const READ_AT_ONCE = 256
+
+/** In order; those that vanish while it asks are left out. */
+export async function membersOf(queue: ContenderQueue, attempt: Attempt): Promise<QueueMember[]> {
+  const line = await queue.contenders(attempt)
+  attempt.stage = 'reading the contenders'
+  const found: QueueMember[] = []
+  for (let start = 0; start < line.length; start += READ_AT_ONCE) {
+    const batch = line.slice(start, start + READ_AT_ONCE)
+    const members = await Promise.all(batch.map(async (contender) => read(queue, contender, attempt)))
+    found.push(...members.filter((member) => member !== undefined))
+  }
+  return found
+}
+
+async function read(
+  { spec: { zk, container } }: ContenderQueue,
+  { name, sequence }: Contender,
+  { signal }: Attempt,
+): Promise<QueueMember | undefined> {
+  const path = joinPath(container, name)
+  let node: NodeData
+  try {
+    node = await zk.get(path, { signal })
+  } catch (error) {
+    if (hasCode(error, 'NO_NODE')) return undefined
+    throw error
+  }
+  const { ephemeralOwner: sessionId, ctime, czxid } = node.stat
+  return { id: node.data.toString(), name, path, sessionId, since: new Date(Number(ctime)), czxid, sequence }
+}

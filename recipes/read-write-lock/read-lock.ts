@@ -1,0 +1,84 @@
+/** The shared side of a read-write lock. */
+import type { Zk } from '../../src/api/zk.js'
+import { Attempt, type WaitOptions } from '../kernel/attempt.js'
+import type { ContenderQueue } from '../kernel/contender-queue.js'
+import { Hold } from '../kernel/hold.js'
+import type { Admission } from '../kernel/line.js'
+import { runHeld } from '../kernel/run-held.js'
+import { reading, unlessBehind } from './admission.js'
+import { holding, outerReaders } from './nesting.js'
+import type { ReadWriteContender } from './read-write-contender.js'
+
+export class ReadLock {
+  /** Of the read-write lock. */
+  readonly path: string
+  readonly #zk: Zk
+  readonly #queue: ContenderQueue
+  readonly #admission: Admission
+  readonly #line: (attempt: Attempt) => Promise<ReadWriteContender[]>
+
+  /** @internal */
+  constructor(
+    queue: ContenderQueue,
+    isReader: (name: string) => boolean,
+    line: (attempt: Attempt) => Promise<ReadWriteContender[]>,
+  ) {
+    this.path = queue.spec.container
+    this.#zk = queue.spec.zk
+    this.#queue = queue
+    this.#admission = reading(isReader)
+    this.#line = line
+  }
+
+  /**
+   * Queues up and resolves when it is held for reading: when no writer that came before us is left. One round trip if
+   * there is none.
+   *
+   * It waits through lost connections, and through the end of its session, after which it queues up again at the end.
+   * Whenever it rejects, its znode is gone or is being deleted in the background until that is confirmed.
+   *
+   * @throws TimeoutError when `timeoutMs` is over; the signal's reason on abort; `ClosedError`; what the server
+   * refuses (`NoAuthError` …); `DeadlockError` inside of a `run` that holds this lock, if it would wait for that.
+   */
+  async acquire(options: WaitOptions = {}): Promise<Hold> {
+    using attempt = new Attempt(this.#zk, 'acquire for reading', this.path, options)
+    if (options.timeoutMs !== 0) {
+      const outer = outerReaders(this.#zk, this.path)
+      return new Hold(await this.#queue.wait(unlessBehind(outer, this.path, this.#admission), attempt))
+    }
+    const place = await this.#queue.try(this.#admission, attempt)
+    if (place !== undefined) return new Hold(place)
+    attempt.stage = 'a writer was ahead'
+    throw attempt.timeout()
+  }
+
+  /**
+   * Takes it if no writer holds it or waits for it, else undefined. Two round trips if it is free (it looks before it
+   * queues); if not, one, and nothing is written. Waits only for the server's answer.
+   *
+   * @throws as {@link acquire}; never because it is busy.
+   */
+  async tryAcquire(options: WaitOptions = {}): Promise<Hold | undefined> {
+    using attempt = new Attempt(this.#zk, 'tryAcquire for reading', this.path, options)
+    const place = await this.#queue.try(this.#admission, attempt)
+    return place === undefined ? undefined : new Hold(place)
+  }
+
+  /**
+   * Acquires, runs `fn`, releases, and gives what `fn` gave. The options bound the acquiring, not `fn`.
+   *
+   * What `fn` throws is what this rejects with. If `fn` succeeded but the lock was lost while it ran, this rejects with
+   * the `LockLostError`: a writer may have run at the same time.
+   */
+  async run<T>(fn: (hold: Hold) => T | Promise<T>, options: WaitOptions = {}): Promise<T> {
+    if (typeof fn !== 'function') throw new TypeError(`run needs a function, got ${typeof fn}`)
+    const hold = await this.acquire(options)
+    return runHeld(hold, this.#zk.logger, () => holding(this.#zk, this.path, hold, () => fn(hold)))
+  }
+
+  /** The readers, in the order in which they came: those that hold and those that wait. */
+  async contenders(options: WaitOptions = {}): Promise<ReadWriteContender[]> {
+    using attempt = new Attempt(this.#zk, 'contenders', this.path, options)
+    return (await this.#line(attempt)).filter(({ kind }) => kind === 'read')
+  }
+}

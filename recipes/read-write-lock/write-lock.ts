@@ -1,0 +1,103 @@
+/** The exclusive side of a read-write lock. */
+import type { Zk } from '../../src/api/zk.js'
+import { Attempt, type WaitOptions } from '../kernel/attempt.js'
+import type { ContenderQueue } from '../kernel/contender-queue.js'
+import type { Admission } from '../kernel/line.js'
+import type { Place } from '../kernel/place.js'
+import { runHeld } from '../kernel/run-held.js'
+import { writing } from './admission.js'
+import { downgradePlace } from './downgrade.js'
+import { holding, refuseNestedWrite } from './nesting.js'
+import type { ReadWriteContender } from './read-write-contender.js'
+import { WriteHold } from './write-hold.js'
+
+export class WriteLock {
+  /** Of the read-write lock. */
+  readonly path: string
+  readonly #zk: Zk
+  readonly #queue: ContenderQueue
+  readonly #readers: ContenderQueue
+  readonly #admission: Admission
+  readonly #line: (attempt: Attempt) => Promise<ReadWriteContender[]>
+
+  /** @internal */
+  constructor(
+    queue: ContenderQueue,
+    readers: ContenderQueue,
+    isReader: (name: string) => boolean,
+    line: (attempt: Attempt) => Promise<ReadWriteContender[]>,
+  ) {
+    this.path = queue.spec.container
+    this.#zk = queue.spec.zk
+    this.#queue = queue
+    this.#readers = readers
+    this.#admission = writing(isReader)
+    this.#line = line
+  }
+
+  /**
+   * Queues up and resolves when it is held for writing: when everybody who came before us is gone. One round trip if
+   * the lock is free. From the moment it queues, readers that come later wait behind it.
+   *
+   * It waits through lost connections, and through the end of its session, after which it queues up again at the end.
+   * Whenever it rejects, its znode is gone or is being deleted in the background until that is confirmed.
+   *
+   * @throws TimeoutError when `timeoutMs` is over; the signal's reason on abort; `ClosedError`; what the server
+   * refuses (`NoAuthError` …); `DeadlockError` at once inside of a `run` that holds this lock, for reading too: there
+   * is no upgrade. A hold from `acquire` is not known to belong to the caller: who keeps one while waiting here waits
+   * for ever, or until `timeoutMs`.
+   */
+  async acquire(options: WaitOptions = {}): Promise<WriteHold> {
+    using attempt = new Attempt(this.#zk, 'acquire for writing', this.path, options)
+    if (options.timeoutMs !== 0) {
+      refuseNestedWrite(this.#zk, this.path)
+      return this.#hold(await this.#queue.wait(this.#admission, attempt))
+    }
+    const place = await this.#queue.try(this.#admission, attempt)
+    if (place !== undefined) return this.#hold(place)
+    attempt.stage = 'others were ahead'
+    throw attempt.timeout()
+  }
+
+  /**
+   * Takes it if nobody holds it or waits for it in either way, else undefined. Two round trips if it is free (it looks
+   * before it queues); if not, one, and nothing is written. Waits only for the server's answer.
+   *
+   * @throws as {@link acquire}; never because it is busy.
+   */
+  async tryAcquire(options: WaitOptions = {}): Promise<WriteHold | undefined> {
+    using attempt = new Attempt(this.#zk, 'tryAcquire for writing', this.path, options)
+    const place = await this.#queue.try(this.#admission, attempt)
+    return place === undefined ? undefined : this.#hold(place)
+  }
+
+  /**
+   * Acquires, runs `fn`, releases, and gives what `fn` gave. The options bound the acquiring, not `fn`. If `fn`
+   * downgraded the hold, the read hold is released in the end.
+   *
+   * What `fn` throws is what this rejects with. If `fn` succeeded but the lock was lost while it ran, this rejects with
+   * the `LockLostError`: another may have run at the same time.
+   */
+  async run<T>(fn: (hold: WriteHold) => T | Promise<T>, options: WaitOptions = {}): Promise<T> {
+    if (typeof fn !== 'function') throw new TypeError(`run needs a function, got ${typeof fn}`)
+    const hold = await this.acquire(options)
+    const held = {
+      path: hold.path,
+      get loss() {
+        return hold.eitherLoss
+      },
+      release: async () => hold.releaseEither(),
+    }
+    return runHeld(held, this.#zk.logger, () => holding(this.#zk, this.path, hold, () => fn(hold)))
+  }
+
+  /** The writers, in order: the first may hold, the others wait. */
+  async contenders(options: WaitOptions = {}): Promise<ReadWriteContender[]> {
+    using attempt = new Attempt(this.#zk, 'contenders', this.path, options)
+    return (await this.#line(attempt)).filter(({ kind }) => kind === 'write')
+  }
+
+  #hold(place: Place): WriteHold {
+    return new WriteHold(place, async (writer) => downgradePlace(this.#readers.spec, writer))
+  }
+}
