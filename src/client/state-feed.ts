@@ -72,7 +72,7 @@ export class StateFeed {
     deadline.throwIfOver()
     const now = check()
     if (now !== undefined) return now
-    return this.#wait(check, deadline.signal)
+    return await this.#wait(check, deadline.signal) // Not before: leaving this scope disposes the deadline.
   }
 
   async #wait(check: () => Session | undefined, signal: AbortSignal): Promise<Session> {
