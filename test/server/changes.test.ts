@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { systemRandom } from '../../src/runtime/random.js'
+import { VirtualClock } from '../../src/runtime/virtual-clock.js'
 import type { EmbeddedServer } from '../../src/server/index.js'
 import { startServer } from '../../src/server/index.js'
 import { RawClient, openAcl } from '../support/raw-client.js'
@@ -78,6 +80,23 @@ test('a container is deleted once it had a child and is empty, a TTL node once i
   server.control.reap()
   expect(await client.err('exists', { path: '/c', watch: false })).toBe(-101)
   expect(await client.err('exists', { path: '/t2', watch: false })).toBe(0)
+})
+
+test('the reaper comes round by itself', async () => {
+  const clock = new VirtualClock()
+  const runtime = { clock, random: systemRandom }
+  await using timed = await startServer({ runtime, reapIntervalMs: 1_000, maxNeverUsedMs: 10_000 })
+  await using other = await RawClient.connect({ port: timed.port, timeoutMs: 40_000 })
+  await other.must('createTtl', { ...createOf('/t', 5), ttlMs: 2_500n })
+  await other.must('createContainer', createOf('/never-used', 4))
+  const left = async (): Promise<readonly string[]> =>
+    (await other.must('getChildren', { path: '/', watch: false })).children
+  await clock.advance(2_999)
+  expect(await left()).toContain('t')
+  await clock.advance(1)
+  expect(await left()).toEqual(['zookeeper', 'never-used'])
+  await clock.advance(8_000)
+  expect(await left()).toEqual(['zookeeper'])
 })
 
 test('TTL nodes are refused where they are switched off', async () => {

@@ -1,25 +1,9 @@
-import { execFileSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { expect, test } from 'vitest'
 import { startServer } from '../../src/server/index.js'
 import { RawClient } from '../support/raw-client.js'
-
-/** A key and a certificate that signs itself. */
-function selfSigned(): { key: Buffer; cert: Buffer } {
-  const dir = mkdtempSync(join(tmpdir(), 'latchkey-tls-'))
-  const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')]
-  const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
-  execFileSync('openssl', [...args, '-keyout', key, '-out', cert, '-subj', '/CN=localhost', '-days', '1'], {
-    stdio: 'ignore',
-  })
-  const pair = { key: readFileSync(key), cert: readFileSync(cert) }
-  rmSync(dir, { recursive: true })
-  return pair
-}
+import { selfSigned } from '../support/self-signed.js'
 
 /** The first bytes of a session over TLS: how long the answer to a handshake is; undefined if there is none. */
 async function handshake(port: number, options: object): Promise<number | undefined> {
