@@ -3,7 +3,7 @@
  *
  * LATCHKEY_ENGINE             embedded (default), java, docker or given
  * LATCHKEY_SERVERS            how many of them (default 3; the embedded server is always one)
- * LATCHKEY_ZOOKEEPER_VERSION  java: which ZooKeeper
+ * LATCHKEY_ZOOKEEPER_VERSION  java: which ZooKeeper; embedded: which line it emulates (3.5, 3.8 or 3.9, the default)
  */
 import { createHash } from 'node:crypto'
 import type { TestProject } from 'vitest/node'
@@ -16,10 +16,12 @@ export interface RunServers {
   /** For a client that may use any of them. */
   readonly connectString: string
   readonly members: readonly { readonly host: string; readonly port: number }[]
-  /** As the servers say, such as `3.8.0`; the embedded server's own otherwise. */
+  /** As the servers say, such as `3.8.0`; of the embedded server, the release that it emulates. */
   readonly version: string
   /** The super user's name and password, for digest auth; undefined where there is none that we know. */
   readonly superUser: string | undefined
+  /** Someone whom the servers know by SASL DIGEST-MD5; undefined where they know nobody. */
+  readonly saslUser: { readonly username: string; readonly password: string } | undefined
 }
 
 declare module 'vitest' {
@@ -29,26 +31,44 @@ declare module 'vitest' {
 }
 
 const SUPER_USER = 'super:open sesame'
+const SASL_USER = { username: 'alice', password: 'in wonderland' }
+const EMULATED = { '3.5': '3.5.10', '3.8': '3.8.4', '3.9': '3.9.4' } as const
 
 /** As ZooKeeper keeps it: the user's name, and the hash of name and password. */
 function digestOf(user: string): string {
   return `${user.split(':', 1).join('')}:${createHash('sha1').update(user).digest('base64')}`
 }
 
+const isEmulated = (line: string): line is keyof typeof EMULATED => line in EMULATED
+
+/** Set as the real ones are, so that the same expectations hold. */
 async function startEmbedded(): Promise<RunServers & AsyncDisposable> {
+  const emulate = process.env['LATCHKEY_ZOOKEEPER_VERSION'] ?? '3.9'
+  if (!isEmulated(emulate)) throw new TypeError(`the embedded server does not emulate ${emulate}`)
   const server = await startServer({
     tickTimeMs: 500,
     maxSessionTimeoutMs: 120_000,
+    reapIntervalMs: 1_000,
+    reconfigEnabled: true,
     superDigest: digestOf(SUPER_USER),
+    saslUsers: { [SASL_USER.username]: SASL_USER.password },
+    emulate,
   })
   return {
     engine: 'embedded',
     connectString: server.connectString,
     members: [{ host: server.host, port: server.port }],
-    version: 'embedded',
+    version: EMULATED[emulate],
     superUser: SUPER_USER,
+    saslUser: SASL_USER,
     [Symbol.asyncDispose]: async () => server[Symbol.asyncDispose](),
   }
+}
+
+/** The server's side of a JAAS file. */
+function jaasOf({ username, password }: { username: string; password: string }): string {
+  const login = 'org.apache.zookeeper.server.auth.DigestLoginModule'
+  return `Server { ${login} required user_${username}="${password}"; };\n`
 }
 
 async function startReal(engine: EngineName): Promise<RunServers & AsyncDisposable> {
@@ -58,6 +78,7 @@ async function startReal(engine: EngineName): Promise<RunServers & AsyncDisposab
     version: process.env['LATCHKEY_ZOOKEEPER_VERSION'],
     reconfig: true,
     superDigest: digestOf(SUPER_USER),
+    ...(engine === 'java' ? { jaas: jaasOf(SASL_USER) } : {}),
   })
   return {
     engine,
@@ -65,6 +86,7 @@ async function startReal(engine: EngineName): Promise<RunServers & AsyncDisposab
     members: ensemble.members.map(({ host, clientPort }) => ({ host, port: clientPort })),
     version: ensemble.version,
     superUser: engine === 'given' ? undefined : SUPER_USER,
+    saslUser: engine === 'java' ? SASL_USER : undefined,
     [Symbol.asyncDispose]: async () => ensemble[Symbol.asyncDispose](),
   }
 }
@@ -77,7 +99,7 @@ async function start(name: string): Promise<RunServers & AsyncDisposable> {
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const servers = await start(process.env['LATCHKEY_ENGINE'] ?? 'embedded')
-  const { engine, connectString, members, version, superUser } = servers
-  project.provide('servers', { engine, connectString, members, version, superUser })
+  const { engine, connectString, members, version, superUser, saslUser } = servers
+  project.provide('servers', { engine, connectString, members, version, superUser, saslUser })
   return async () => servers[Symbol.asyncDispose]()
 }

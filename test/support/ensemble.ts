@@ -4,8 +4,7 @@ import type { RunServers } from './ensemble-setup.js'
 
 export const servers: RunServers = inject('servers')
 
-/** Whether the servers are of this version or newer; the embedded one is taken for the newest. */
+/** Whether the servers are of this version or newer. */
 export function atLeast(version: string): boolean {
-  if (servers.engine === 'embedded') return true
   return servers.version.localeCompare(version, 'en', { numeric: true }) >= 0
 }
