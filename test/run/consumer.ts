@@ -10,7 +10,7 @@ import { root, runCommand, runTool, type CommandResult } from './command.js'
 interface Manifest {
   readonly version: string
   readonly exports: Readonly<Record<string, unknown>>
-  readonly dependencies: Readonly<Record<string, string>>
+  readonly dependencies?: Readonly<Record<string, string>>
 }
 
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest
@@ -45,7 +45,7 @@ async function installInto(folder: string, tarball: string): Promise<void> {
   ])
   if (!ok) throw new Error(`tar failed: ${output}`)
   for (const name of [
-    ...Object.keys(manifest.dependencies),
+    ...Object.keys(manifest.dependencies ?? {}),
     '@types/node',
     'undici-types',
     'is-network-error',

@@ -30,7 +30,6 @@ const table: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages, and the only parts that may know them. `node:` modules are free. */
 const packages: Readonly<Record<string, readonly string[]>> = {
-  'p-retry': ['src/session', 'src/client'],
   testcontainers: ['src/testing'],
 }
 
