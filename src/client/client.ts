@@ -448,7 +448,7 @@ export class Client implements Zk, AsyncDisposable {
     return this.toJSON()
   }
 
-  async #call<Q, A, T>(
+  #call<Q, A, T>(
     operation: Operation<Q, A>,
     request: Q,
     spec: EntrySpec<A, T>,
@@ -461,7 +461,7 @@ export class Client implements Zk, AsyncDisposable {
       : this.#send(operation, request, spec, options)
   }
 
-  async #send<Q, A, T>(
+  #send<Q, A, T>(
     operation: Operation<Q, A>,
     request: Q,
     spec: EntrySpec<A, T>,
