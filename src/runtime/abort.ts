@@ -16,7 +16,9 @@ export interface DeadlineOptions {
 export function checkTimeout(timeoutMs: unknown, name = 'timeoutMs'): void {
   if (timeoutMs === undefined) return
   if (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs)) {
-    throw new TypeError(`${name} must be a number of milliseconds, got ${typeof timeoutMs === 'number' ? 'NaN' : typeof timeoutMs}`)
+    throw new TypeError(
+      `${name} must be a number of milliseconds, got ${typeof timeoutMs === 'number' ? 'NaN' : typeof timeoutMs}`,
+    )
   }
   if (timeoutMs < 0) throw new RangeError(`${name} must not be negative, got ${timeoutMs}`)
 }
@@ -41,9 +43,16 @@ export function onAbort(signal: AbortSignal | undefined, fn: (reason: unknown) =
     fn(signal.reason)
     return () => undefined
   }
-  const listener = (): void => fn(signal.reason)
+  let heard = false
+  const listener = (): void => {
+    heard = true
+    fn(signal.reason)
+  }
   signal.addEventListener('abort', listener, { once: true })
-  return () => signal.removeEventListener('abort', listener)
+  return () => {
+    // It is gone by then, and Node would look for it among all others.
+    if (!heard) signal.removeEventListener('abort', listener)
+  }
 }
 
 /**

@@ -7,7 +7,7 @@
  * - Replies come in the order of the requests. A reply out of order, or any bytes that can't be right, end the link.
  * - Pings, auth packets, set-watches and notifications have xids of their own and stand outside that order.
  */
-import { ProtocolError, ZkError } from '../api/errors.js'
+import { ConnectionLossError, ProtocolError, ZkError } from '../api/errors.js'
 import { beginFrame, endFrame, FrameSplitter } from '../codec/frame.js'
 import { Reader } from '../codec/reader.js'
 import { Writer } from '../codec/writer.js'
@@ -96,11 +96,18 @@ export class Link {
     this.#scheduleFlush()
   }
 
-  /** Encodes and queues a request. Throws, and queues nothing, if it is larger than `maxBytes`. */
-  send(entry: Entry, maxBytes: number): void {
+  /**
+   * Encodes and queues a request. Throws, and queues nothing, if it is larger than `maxBytes`; false, and nothing
+   * queued, if it takes more than `room`.
+   */
+  send(entry: Entry, maxBytes: number, room: number): boolean {
     entry.xid = this.#nextXid
     if (entry.frame === undefined) {
       entry.bytes = encodeRequest(this.#writer, entry.xid, entry.operation, entry.request, maxBytes)
+      if (entry.bytes > room) {
+        this.#writer.offset -= entry.bytes
+        return false
+      }
     } else {
       entry.frame.writeInt32BE(entry.xid, 4)
       this.#writer.raw(entry.frame)
@@ -110,6 +117,7 @@ export class Link {
     entry.batch = this.#batch
     this.#inFlight.push(entry)
     this.#scheduleFlush()
+    return true
   }
 
   ping(): void {
@@ -118,7 +126,7 @@ export class Link {
     this.#scheduleFlush()
   }
 
-  /** Resolves with the server's result code. Rejects with nothing: a lost link drops the promise. */
+  /** Resolves with the server's result code. Rejects with `ConnectionLossError` when the link is destroyed. */
   async authenticate(scheme: string, auth: Buffer): Promise<number> {
     encodeRequest(this.#writer, Xid.auth, operations.auth, { type: 0, scheme, auth }, Infinity)
     return this.#control(this.#auths)
@@ -138,11 +146,32 @@ export class Link {
     return answer.promise
   }
 
-  /** Ends the link without a word to its owner; gives the requests that were not answered, oldest first. */
+  /**
+   * Ends the link without a word to its owner; gives the requests that were not answered, oldest first. Those that
+   * never went to the socket have their `frame` back.
+   */
   destroy(): Entry[] {
     this.#dead = true
     this.#connection.destroy()
-    return this.#inFlight.drain()
+    for (const control of [this.#auths, this.#watchSets])
+      for (const answer of control.drain()) answer.reject(new ConnectionLossError('the connection was lost'))
+    const entries = this.#inFlight.drain()
+    this.#unsend(entries)
+    return entries
+  }
+
+  /** Gives each request that is still in the writer its frame. */
+  #unsend(entries: readonly Entry[]): void {
+    const bytes = this.#writer.view()
+    const unsent = entries.filter((entry) => entry.batch === this.#batch)
+    const byXid = new Map(unsent.map((entry) => [entry.xid, entry]))
+    for (let at = 0; at < bytes.length;) {
+      const end = at + 4 + bytes.readInt32BE(at)
+      const entry = byXid.get(bytes.readInt32BE(at + 4))
+      if (entry !== undefined) entry.frame = Buffer.from(bytes.subarray(at, end))
+      at = end
+    }
+    this.#writer.reset()
   }
 
   #fail(error: Error | undefined): void {

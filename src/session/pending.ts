@@ -34,6 +34,8 @@ export interface Entry {
   /** The encoded request, while it waits for a connection. */
   frame: Buffer | undefined
   bytes: number
+  /** Meant for one link alone, past the queue: never sent again on another. */
+  direct: boolean
   settled: boolean
   /** The caller gave up before the reply came. */
   abandoned: boolean
@@ -77,11 +79,6 @@ export class Fifo<T> {
     this.#items = []
     this.#head = 0
     return items
-  }
-
-  remove(item: T): void {
-    const index = this.#items.indexOf(item, this.#head)
-    if (index !== -1) this.#items.splice(index, 1)
   }
 }
 

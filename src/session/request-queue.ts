@@ -5,8 +5,9 @@
  * Invariants:
  * - Every entry is settled exactly once, and its bytes are counted until it leaves.
  * - Order of calls is order on the wire. What waits goes out before what is made later.
- * - A write that was handed to a link is never sent again; it ends with its reply or in doubt.
- * - A read is sent again until its reply comes, its limits run out, or its session ends.
+ * - A write that went to the socket is never sent again; it ends with its reply or in doubt.
+ * - A read is sent again until its reply comes, its limits run out, or the session that it is bound to ends.
+ * - What was encoded but never went to the socket waits as it is, with the bytes of the moment of the call.
  */
 import type { ZkError } from '../api/errors.js'
 import {
@@ -29,7 +30,7 @@ import type { Clock } from '../runtime/clock.js'
 import type { Link } from './link.js'
 import { encodeRequest } from './link.js'
 import type { Entry, PendingWatch } from './pending.js'
-import { Fifo, NEVER_ABSENT, rejectEntry, resolveEntry } from './pending.js'
+import { NEVER_ABSENT, rejectEntry, resolveEntry } from './pending.js'
 import type { ServerWatch } from './watches.js'
 
 export interface RequestLimits {
@@ -59,7 +60,10 @@ export class RequestQueue {
   readonly #clock: Clock
   readonly #dropped: (entry: Entry) => void
   readonly #scratch = new Writer(1024)
-  #waiting = new Fifo<Entry>()
+  /** In order. A set, as a hundred thousand of them may be given up on in one turn. */
+  #waiting = new Set<Entry>()
+  /** Of the session that is live, once its link has been opened. */
+  #generation: number | undefined
   #link: Link | undefined
   #pendingBytes = 0
   #refusal: ZkError | undefined
@@ -103,6 +107,7 @@ export class RequestQueue {
       batch: undefined,
       frame: undefined,
       bytes: 0,
+      direct: false,
       settled: false,
       abandoned: false,
       release: undefined,
@@ -137,7 +142,7 @@ export class RequestQueue {
   #giveUp(entry: Entry, reason: unknown): void {
     if (entry.settled) return
     if (entry.frame !== undefined) {
-      this.#waiting.remove(entry)
+      this.#waiting.delete(entry)
       this.#leave(entry)
     }
     entry.abandoned = true
@@ -147,16 +152,17 @@ export class RequestQueue {
   /** Sends the entry, or keeps it in order for the next connection. Throws what is wrong with it. */
   submit(entry: Entry): void {
     if (this.#refusal !== undefined) throw this.#refusal
+    const { maxRequestBytes, maxPendingBytes } = this.#limits
+    const room = maxPendingBytes - this.#pendingBytes - ENTRY_BYTES
     const link = this.#link
-    if (link === undefined) this.#keep(entry)
-    else link.send(entry, this.#limits.maxRequestBytes)
+    if (link !== undefined) {
+      if (!link.send(entry, maxRequestBytes, room)) throw this.#full(entry)
+    } else {
+      this.#encode(entry)
+      if (entry.bytes > room) throw this.#full(entry)
+      this.#waiting.add(entry)
+    }
     this.#pendingBytes += entry.bytes + ENTRY_BYTES
-    if (this.#pendingBytes > this.#limits.maxPendingBytes) this.#overflow(entry)
-  }
-
-  #keep(entry: Entry): void {
-    this.#encode(entry)
-    this.#waiting.push(entry)
   }
 
   #encode(entry: Entry): void {
@@ -166,14 +172,11 @@ export class RequestQueue {
     entry.frame = scratch.copy()
   }
 
-  /** Only what still waits can be refused; what is on the wire will be answered. */
-  #overflow(entry: Entry): void {
-    if (entry.frame === undefined) return
-    this.#waiting.remove(entry)
-    this.#pendingBytes -= entry.bytes + ENTRY_BYTES
-    throw new BaseError(
+  #full(entry: Entry): ZkError {
+    entry.frame = undefined
+    return new BaseError(
       'PENDING_LIMIT',
-      `${this.#pendingBytes} bytes of requests already wait for a connection (maxPendingBytes ` +
+      `${this.#pendingBytes} bytes of requests already wait for a connection or an answer (maxPendingBytes ` +
         `${this.#limits.maxPendingBytes}): slow down, or give requests a timeoutMs`,
       { path: entry.path },
     )
@@ -182,12 +185,15 @@ export class RequestQueue {
   /** A connection takes requests: everything that waits goes out, in order. */
   open(link: Link, generation: number | undefined): void {
     this.#link = link
-    for (const entry of this.#waiting.drain()) {
+    this.#generation = generation
+    const waiting = this.#waiting
+    this.#waiting = new Set()
+    for (const entry of waiting) {
       if (entry.generation !== undefined && entry.generation !== generation) {
         this.#expire(entry)
         continue
       }
-      link.send(entry, Infinity)
+      link.send(entry, Infinity, Infinity)
     }
   }
 
@@ -215,20 +221,22 @@ export class RequestQueue {
     }
   }
 
-  /** The link is gone: reads wait for the next one, ahead of what waits already; writes end in doubt. */
+  /** The link is gone: reads and what was not sent wait for the next one, in order; writes end in doubt. */
   suspend(link: Link, cause: unknown): void {
     if (this.#link === link) this.#link = undefined
-    const waiting = this.#waiting.drain()
-    this.#waiting = new Fifo()
-    for (const entry of link.destroy()) {
-      if (entry.operation.kind === 'write' || entry.settled || entry.operation === operations.sasl) {
-        this.#lose(entry, cause)
-        continue
-      }
-      this.#encode(entry)
-      this.#waiting.push(entry)
-    }
-    for (const entry of waiting) this.#waiting.push(entry)
+    const waiting = this.#waiting
+    this.#waiting = new Set()
+    for (const entry of link.destroy()) this.#takeBack(entry, cause)
+    for (const entry of waiting) this.#waiting.add(entry)
+  }
+
+  #takeBack(entry: Entry, cause: unknown): void {
+    const unsent = entry.frame !== undefined
+    const again = !entry.settled && !entry.direct && (unsent || entry.operation.kind === 'read')
+    if (!again) return this.#lose(entry, cause)
+    if (entry.generation !== undefined && entry.generation !== this.#generation) return this.#expire(entry)
+    if (!unsent) this.#encode(entry)
+    this.#waiting.add(entry)
   }
 
   #lose(entry: Entry, cause: unknown): void {
@@ -247,12 +255,14 @@ export class RequestQueue {
 
   /** A session is over: what was meant for it alone will not be sent. */
   sessionOver(cause: ZkError): void {
-    const kept = new Fifo<Entry>()
-    for (const entry of this.#waiting.drain()) {
-      if (entry.generation === undefined) kept.push(entry)
-      else this.#expire(entry, cause)
+    this.#generation = undefined
+    // Its link says nothing more: what is asked from now on waits for the next session.
+    this.#link = undefined
+    for (const entry of this.#waiting) {
+      if (entry.generation === undefined) continue
+      this.#waiting.delete(entry)
+      this.#expire(entry, cause)
     }
-    this.#waiting = kept
   }
 
   /** From now on every new request is refused with this error. */
@@ -264,18 +274,20 @@ export class RequestQueue {
   close(link: Link | undefined, error: ZkError): void {
     this.refuse(error)
     if (link !== undefined) this.suspend(link, error)
-    for (const entry of this.#waiting.drain()) {
+    this.#refuseWaiting(error)
+  }
+
+  #refuseWaiting(error: ZkError): void {
+    for (const entry of this.#waiting) {
       this.#leave(entry)
       rejectEntry(entry, error)
     }
+    this.#waiting.clear()
   }
 
   /** Behind all that is in flight; what waits has no chance any more. */
   closeSession(link: Link): void {
-    for (const entry of this.#waiting.drain()) {
-      this.#leave(entry)
-      rejectEntry(entry, new ClosedError())
-    }
+    this.#refuseWaiting(new ClosedError())
     this.#direct(link, operations.closeSession, undefined).catch(() => undefined)
   }
 
@@ -308,7 +320,8 @@ export class RequestQueue {
   async #direct<Q, A>(link: Link, operation: Operation<Q, A>, request: Q, options?: CallOptions): Promise<A> {
     return new Promise<A>((resolve, reject) => {
       const entry = this.entry(operation, request, { finish: (reply: A) => reply }, resolve, reject, options)
-      link.send(entry, Infinity)
+      entry.direct = true
+      link.send(entry, Infinity, Infinity)
       this.#pendingBytes += entry.bytes + ENTRY_BYTES
     })
   }

@@ -7,7 +7,13 @@ import { Reader } from '../../src/codec/reader.js'
 import { Writer } from '../../src/codec/writer.js'
 import type { Codec } from '../../src/codec/codec.js'
 import { OpCode, Xid } from '../../src/protocol/constants.js'
-import { connectReply, connectRequest, type ConnectRequest } from '../../src/protocol/records.js'
+import {
+  connectReply,
+  connectRequest,
+  replyHeader,
+  watcherEvent,
+  type ConnectRequest,
+} from '../../src/protocol/records.js'
 import type { Acceptor, Connection, Listener } from '../../src/transport/transport.js'
 
 export interface PeerRequest {
@@ -27,7 +33,7 @@ export interface PeerConnection {
   /** Any bytes. */
   raw(bytes: Uint8Array): void
   /** A whole reply: header, and a body if there is one. */
-  reply(xid: number, options?: { zxid?: bigint; err?: number; body?: Uint8Array }): void
+  reply(xid: number, options?: ReplyOptions): void
   event(type: number, path: string, zxid?: bigint): void
 }
 
@@ -59,6 +65,22 @@ export function frameOf(body: Uint8Array): Buffer {
   writer.raw(body)
   endFrame(writer, start)
   return writer.copy()
+}
+
+export interface ReplyOptions {
+  readonly zxid?: bigint
+  readonly err?: number
+  readonly body?: Uint8Array
+}
+
+/** A whole reply: header, and a body if there is one. */
+export function replyFrame(xid: number, { zxid = 1n, err = 0, body }: ReplyOptions = {}): Buffer {
+  return frameOf(Buffer.concat([encode(replyHeader, { xid, zxid, err }), body ?? Buffer.alloc(0)]))
+}
+
+/** A notification; zxid −1, as servers before 3.9 send it. */
+export function eventFrame(type: number, path: string, zxid = -1n): Buffer {
+  return replyFrame(Xid.notification, { zxid, body: encode(watcherEvent, { type, state: 3, path }) })
 }
 
 export class ScriptedPeer implements AsyncDisposable {
@@ -177,20 +199,11 @@ class Peer implements PeerConnection {
     this.connection.write(Buffer.from(bytes))
   }
 
-  reply(xid: number, options: { zxid?: bigint; err?: number; body?: Uint8Array } = {}): void {
-    const writer = new Writer()
-    writer.int(xid)
-    writer.long(options.zxid ?? 1n)
-    writer.int(options.err ?? 0)
-    writer.raw(options.body ?? Buffer.alloc(0))
-    this.raw(frameOf(writer.copy()))
+  reply(xid: number, options: ReplyOptions = {}): void {
+    this.raw(replyFrame(xid, options))
   }
 
   event(type: number, path: string, zxid = -1n): void {
-    const writer = new Writer()
-    writer.int(type)
-    writer.int(3)
-    writer.string(path)
-    this.reply(Xid.notification, { zxid, body: writer.copy() })
+    this.raw(eventFrame(type, path, zxid))
   }
 }
