@@ -53,7 +53,8 @@ import org.apache.zookeeper.ZooDefs;
 import org.apache.zookeeper.data.Stat;
 
 /**
- * A Curator client's ordinary work, each piece checked and reported by name.
+ * A Curator client's ordinary work, each piece checked and reported by name. Where one client looks at what another did
+ * it calls sync first: they may be connected to different servers.
  *
  * <p>usage: Ordinary CONNECT
  */
@@ -210,9 +211,11 @@ public final class Ordinary {
         CuratorFrameworkFactory.builder().connectString(hosts).authorization("digest", bytes("bob:secret"));
     try (CuratorFramework owner = Peer.connect(builder)) {
       owner.create().withACL(ZooDefs.Ids.CREATOR_ALL_ACL).forPath(base + "/acl", bytes("private"));
+      zk.sync().forPath(base);
       raises(KeeperException.Code.NOAUTH, () -> zk.getData().forPath(base + "/acl"));
       same("digest", owner.getACL().forPath(base + "/acl").get(0).getId().getScheme());
       owner.setACL().withACL(ZooDefs.Ids.OPEN_ACL_UNSAFE).forPath(base + "/acl");
+      zk.sync().forPath(base);
       same(7, zk.getData().forPath(base + "/acl").length);
     }
   }
@@ -230,8 +233,12 @@ public final class Ordinary {
     CuratorFramework inside = zk.usingNamespace(base.substring(1));
     inside.create().forPath("/inner", bytes("x"));
     same(1, zk.getData().forPath(base + "/inner").length);
-    zk.getConfig().forEnsemble();
+    CuratorFrameworkFactory.Builder tracking = CuratorFrameworkFactory.builder().connectString(hosts);
+    try (CuratorFramework tracker = Peer.connect(tracking)) {
+      tracker.getConfig().forEnsemble();
+    }
     try (CuratorFramework chrooted = Peer.connect(hosts + base)) {
+      chrooted.sync().forPath("/");
       same(Collections.singletonList("inner"), chrooted.getChildren().forPath("/"));
     }
   }
@@ -243,6 +250,7 @@ public final class Ordinary {
       victim.getConnectionStateListenable().addListener((client, state) -> states.add(state));
       node.start();
       that(node.waitForInitialCreate(WAIT_S, TimeUnit.SECONDS), "created");
+      zk.sync().forPath(base);
       long before = zk.checkExists().forPath(base + "/back").getCzxid();
       org.apache.zookeeper.ZooKeeper own = victim.getZookeeperClient().getZooKeeper();
       CountDownLatch attached = new CountDownLatch(1);
@@ -253,9 +261,11 @@ public final class Ordinary {
       killer.close();
       while (next(states) != ConnectionState.LOST) {}
       while (next(states) != ConnectionState.RECONNECTED) {}
+      zk.sync().forPath(base);
       Stat stat = zk.checkExists().forPath(base + "/back");
       for (int i = 0; stat == null && i < 200; i++) {
         Thread.sleep(50);
+        zk.sync().forPath(base);
         stat = zk.checkExists().forPath(base + "/back");
       }
       that(stat != null && stat.getCzxid() > before, "made again");
@@ -316,6 +326,7 @@ public final class Ordinary {
       that(first.await(WAIT_S, TimeUnit.SECONDS), "leads");
       second.start();
       that(!second.await(50, TimeUnit.MILLISECONDS), "follows");
+      other.sync().forPath(base);
       same("first", second.getLeader().getId());
       first.close(LeaderLatch.CloseMode.NOTIFY_LEADER);
       that(second.await(WAIT_S, TimeUnit.SECONDS), "takes over");

@@ -59,8 +59,12 @@ final class Peer {
     return text.append('"').toString();
   }
 
+  /**
+   * Without Curator's ensemble tracker, which replaces our connect string by the addresses in the servers' own
+   * configuration: in Docker those are names that only containers can resolve.
+   */
   static CuratorFramework connect(String hosts) throws Exception {
-    return connect(CuratorFrameworkFactory.builder().connectString(hosts));
+    return connect(CuratorFrameworkFactory.builder().connectString(hosts).ensembleTracker(false));
   }
 
   static CuratorFramework connect(CuratorFrameworkFactory.Builder builder) throws Exception {

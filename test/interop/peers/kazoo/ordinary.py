@@ -1,5 +1,7 @@
 """A kazoo client's ordinary work, each piece checked and reported by name.
 
+Where one client looks at what another did it calls sync first: they may be connected to different servers.
+
 usage: ordinary.py CONNECT
 """
 import queue
@@ -94,6 +96,7 @@ def sequences_and_ephemerals(zk, base):
     other = peer.connect(hosts)
     gone = threading.Event()
     other.create(base + "/mine", ephemeral=True)
+    zk.sync(base)
     assert zk.exists(base + "/mine", watch=lambda event: gone.set())
     other.stop()
     assert gone.wait(WAIT)
@@ -155,12 +158,14 @@ def acls(zk, base):
     owner = peer.connect(hosts, auth_data=[("digest", "bob:secret")])
     acl = [make_digest_acl("bob", "secret", all=True)]
     owner.create(base + "/acl", b"private", acl=acl)
+    zk.sync(base)
     raises(NoAuthError, zk.get, base + "/acl")
     raises(NoAuthError, zk.set_acls, base + "/acl", acl)
     assert owner.get(base + "/acl")[0] == b"private"
     assert owner.get_acls(base + "/acl")[0] == acl
     late = peer.connect(hosts)
     late.add_auth("digest", "bob:secret")
+    late.sync(base)
     assert late.get(base + "/acl")[0] == b"private"
     late.delete(base + "/acl")
     for client in (owner, late):
@@ -182,6 +187,7 @@ def sync_and_chroot(zk, base):
     assert zk.sync(base) == base
     inside = peer.connect(hosts + base)
     inside.create("/inner", b"x")
+    zk.sync(base)
     assert zk.get(base + "/inner")[0] == b"x"
     inside.stop()
 
@@ -195,6 +201,7 @@ def session_ends_by_reattaching(zk, base):
     killer = peer.connect(hosts, client_id=victim.client_id)
     killer.stop()
     assert lost.wait(WAIT)
+    zk.sync(base)
     assert zk.exists(base + "/of-victim") is None
     victim.stop()
 
