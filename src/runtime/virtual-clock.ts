@@ -62,7 +62,7 @@ export class VirtualClock implements Clock {
     const target = onGrid(this.#now + ms)
     await settle()
     for (let next = this.#next(target); next !== undefined; next = this.#next(target)) {
-      this.#moveTo(next.due)
+      this.#moveTo(Math.max(this.#now, next.due)) // After a stall it is overdue: time never goes back.
       this.#timers.delete(next)
       next.fn()
       await settle()
