@@ -7,17 +7,18 @@
  *
  * Handles own holds, not threads or tasks: an `acquire` inside a hold queues up behind it like anybody else.
  */
-import { hasCode } from '../src/api/errors.js'
 import type { Acl } from '../src/api/acl.js'
 import { validateAcl } from '../src/api/acl.js'
-import { joinPath, validatePath } from '../src/api/path.js'
-import type { Data, NodeData, Zk } from '../src/api/zk.js'
+import { validatePath } from '../src/api/path.js'
+import type { Data, Zk } from '../src/api/zk.js'
 import { Attempt, type WaitOptions } from './kernel/attempt.js'
 import { ContenderQueue } from './kernel/contender-queue.js'
 import { dialectOf, type Dialect, type DialectName } from './kernel/dialect.js'
 import { Hold } from './kernel/hold.js'
-import { first, type Contender } from './kernel/line.js'
+import { first } from './kernel/line.js'
 import { localAddress } from './kernel/local-address.js'
+import { membersOf, type QueueMember } from './kernel/members.js'
+import { runHeld } from './kernel/run-held.js'
 
 export interface MutexOptions {
   /** Whose names to use. Default `curator`. */
@@ -28,20 +29,10 @@ export interface MutexOptions {
   readonly acl?: readonly Acl[] | undefined
 }
 
-/** One in the queue of a mutex. */
-export interface MutexContender {
+/** One in the queue of a mutex. Its `czxid` is its fencing token. */
+export interface MutexContender extends QueueMember {
   /** The first in line; as of the answer, things may have moved on. */
   readonly role: 'holder' | 'waiter'
-  /** What it wrote into its znode, as text. */
-  readonly id: string
-  readonly name: string
-  readonly path: string
-  readonly sessionId: bigint
-  /** By the leader's wall clock. */
-  readonly since: Date
-  /** Its fencing token. */
-  readonly czxid: bigint
-  readonly sequence: number
 }
 
 export class Mutex {
@@ -102,67 +93,13 @@ export class Mutex {
   async run<T>(fn: (hold: Hold) => T | Promise<T>, options: WaitOptions = {}): Promise<T> {
     if (typeof fn !== 'function') throw new TypeError(`run needs a function, got ${typeof fn}`)
     const hold = await this.acquire(options)
-    let result: T
-    try {
-      result = await fn(hold)
-    } catch (error) {
-      await this.#releaseQuietly(hold)
-      throw error
-    }
-    const loss = hold.loss
-    await hold.release()
-    const known = loss ?? hold.loss
-    if (known !== undefined) throw known
-    return result
-  }
-
-  async #releaseQuietly(hold: Hold): Promise<void> {
-    try {
-      await hold.release()
-    } catch (error) {
-      this.#zk.logger.error({ path: hold.path, error }, 'could not release; its owner failed too')
-    }
+    return runHeld(hold, this.#zk.logger, () => fn(hold))
   }
 
   /** Who holds and who waits, in order. Children that vanish while it asks are left out. */
   async contenders(options: WaitOptions = {}): Promise<MutexContender[]> {
     using attempt = new Attempt(this.#zk, 'contenders', this.path, options)
-    const line = await this.#queue.contenders(attempt)
-    attempt.stage = 'reading the contenders'
-    const found: MutexContender[] = []
-    for (let start = 0; start < line.length; start += READ_AT_ONCE) {
-      const batch = line.slice(start, start + READ_AT_ONCE)
-      const nodes = await Promise.all(batch.map(async ({ name }) => this.#read(name, attempt)))
-      for (const [index, contender] of batch.entries()) {
-        const node = nodes[index]
-        if (node !== undefined) found.push(this.#describe(contender, node, found.length === 0))
-      }
-    }
-    return found
-  }
-
-  async #read(name: string, { signal }: Attempt): Promise<NodeData | undefined> {
-    try {
-      return await this.#zk.get(joinPath(this.path, name), { signal })
-    } catch (error) {
-      if (hasCode(error, 'NO_NODE')) return undefined
-      throw error
-    }
-  }
-
-  #describe({ name, sequence }: Contender, { data, stat }: NodeData, isFirst: boolean): MutexContender {
-    return {
-      role: isFirst ? 'holder' : 'waiter',
-      id: data.toString(),
-      name,
-      path: joinPath(this.path, name),
-      sessionId: stat.ephemeralOwner,
-      since: new Date(Number(stat.ctime)),
-      czxid: stat.czxid,
-      sequence,
-    }
+    const members = await membersOf(this.#queue, attempt)
+    return members.map((member, index) => ({ role: index === 0 ? 'holder' : 'waiter', ...member }))
   }
 }
-
-/** Bounds what a long queue keeps in flight. */
-const READ_AT_ONCE = 256

@@ -2,7 +2,8 @@
  * Watches one znode until it is deleted, and leaves no watch behind on any other way out.
  *
  * - It reads with `get`: a watch set with `exists` on a znode that is gone already would stay on the server for ever
- *   (CURATOR-107). Where the ACL forbids reading the data it falls back on `exists` and takes a dangling watch back.
+ *   (CURATOR-107). So contenders must be able to read each other's znodes, as with Curator; `exists` would need the
+ *   same right on newer servers (ZOOKEEPER-2590).
  * - A change of the data (Curator's revoker writes into the holder's znode) fires the one-shot watch too: it is set
  *   again, and as that is a `get`, a deletion in between shows as `NO_NODE`.
  * - The read that sets the watch is never aborted: a watch whose reply we no longer wait for could not be taken back.
@@ -51,30 +52,16 @@ export class DeletionWatch {
   }
 
   async #look(): Promise<Stat | undefined> {
+    const { generation } = this.#session
     try {
-      return await this.#read()
+      return (await this.#zk.get(this.path, { watch: this.#listener, generation })).stat
     } catch (error) {
       this.#end(hasCode(error, 'NO_NODE') ? { how: 'gone' } : { how: 'blind', error })
       return undefined
     }
   }
 
-  async #read(): Promise<Stat | undefined> {
-    const options = { watch: this.#listener, generation: this.#session.generation }
-    try {
-      return (await this.#zk.get(this.path, options)).stat
-    } catch (error) {
-      if (!hasCode(error, 'NO_AUTH')) throw error
-    }
-    const stat = await this.#zk.exists(this.path, options)
-    if (stat === undefined) {
-      this.#end({ how: 'gone' })
-      void this.#takeBack()
-    }
-    return stat
-  }
-
-  async #takeBack(after?: Promise<unknown>): Promise<void> {
+  async #takeBack(after: Promise<unknown>): Promise<void> {
     await after
     if (this.#session.signal.aborted) return
     try {

@@ -61,9 +61,9 @@ export class Hold implements AsyncDisposable {
     if (loss !== undefined || this.#release !== undefined) return controller
     const { session } = this.#place
     const unlisten = onAbort(session.signal, () => controller.abort(lossOf(session, this.path)))
-    this.#place.onWatchEnd(({ how }) => {
-      if (how === 'gone') controller.abort(this.#deleted())
-      else void this.#watchAgain()
+    this.#place.onWatchEnd((end) => {
+      if (end.how === 'gone') controller.abort(this.#deleted())
+      else void this.#watchAgain(end.error)
     })
     this.#stopListening = () => {
       unlisten()
@@ -73,13 +73,17 @@ export class Hold implements AsyncDisposable {
     return controller
   }
 
-  async #watchAgain(): Promise<void> {
+  async #watchAgain(error: unknown): Promise<void> {
     const { session } = this.#place
     try {
+      if (isOver(session, error)) return
+      throwUnlessPassing(error)
       await beforeRetry(this.#zk, 2, session.signal)
       if (this.#release === undefined) await this.#place.watch()
-    } catch {
-      // The session is over, and its signal says so.
+    } catch (refusal) {
+      if (session.signal.aborted) return
+      const what = 'can not watch our own znode: that somebody deletes it will not be noticed'
+      this.#zk.logger.warn({ path: this.path, error: refusal }, what)
     }
   }
 

@@ -3,7 +3,7 @@
  * moves only in `until` and `pass`, one millisecond is one way on the wire, and the same test takes the same course
  * every time.
  */
-import { connect, type Client, type ConnectOptions, type Logger } from 'latchkey'
+import { Mutex, connect, type Client, type ConnectOptions, type Logger } from 'latchkey'
 import { startServer, type EmbeddedServer, type StartServerOptions } from 'latchkey/server'
 import { expect } from 'vitest'
 import { Janitor } from '../../recipes/kernel/janitor.js'
@@ -11,6 +11,7 @@ import { seededRandom } from '../../src/runtime/random.js'
 import { VirtualClock } from '../../src/runtime/virtual-clock.js'
 import { MemoryNetwork } from '../../src/transport/memory.js'
 
+export const PATH = '/locks/report'
 export const SESSION_MS = 4_000
 export const TICK_MS = 500
 /** The longest that a session can outlive its client. */
@@ -57,12 +58,12 @@ export class Cluster implements AsyncDisposable {
 
   /** Lets time pass until `promise` settles, and passes its outcome on. */
   async until<T>(promise: Promise<T>, limitMs = 120_000): Promise<T> {
-    let settled = false
-    const settle = (): void => void (settled = true)
+    const outcome: { settled?: boolean } = {}
+    const settle = (): void => void (outcome.settled = true)
     promise.then(settle, settle)
     const start = this.clock.now()
     await this.clock.advance(0)
-    for (let step = 0.5; !settled; step = Math.min(step * 1.05, 50)) {
+    for (let step = 0.5; outcome.settled !== true; step = Math.min(step * 1.05, 50)) {
       if (this.clock.now() - start > limitMs)
         throw new Error(`not settled after ${limitMs} ms of virtual time`)
       await this.clock.advance(step)
@@ -115,4 +116,16 @@ export class Cluster implements AsyncDisposable {
     expect(this.clock.pending).toBe(0)
     expect(this.network.openEnds).toBe(0)
   }
+}
+
+/** A cluster with clients, each with a mutex on the same path, which exists. */
+export async function stage(
+  count: number,
+): Promise<AsyncDisposable & { cluster: Cluster; zks: Client[]; mutexes: Mutex[] }> {
+  const cluster = await Cluster.start()
+  const zks: Client[] = []
+  for (let i = 0; i < count; i++) zks.push(await cluster.client())
+  await cluster.until(zks[0]!.ensurePath(PATH, { mode: 'container' }))
+  const mutexes = zks.map((zk) => new Mutex(zk, PATH))
+  return { cluster, zks, mutexes, [Symbol.asyncDispose]: async () => cluster[Symbol.asyncDispose]() }
 }

@@ -4,11 +4,13 @@
  * the lock must work for the next one, and nothing may be left behind. What was covered is printed as a list.
  */
 import { Mutex, type Client, type Hold } from 'latchkey'
-import type { Fault } from 'latchkey/server'
+import type { Fault, ReceivedRequest } from 'latchkey/server'
 import { afterAll, describe, expect, test } from 'vitest'
 import { Cluster, EXPIRY_MS } from './cluster.js'
 
 const PATH = '/app/locks/report'
+
+type Where = (request: ReceivedRequest) => boolean
 
 interface Stage {
   readonly cluster: Cluster
@@ -140,7 +142,7 @@ const scenarios: Readonly<Record<string, { parents: boolean; play: (stage: Stage
 }
 
 /** What happens to the request that is struck. */
-const faults: Readonly<Record<string, (cluster: Cluster, where: Parameters<typeof counting>[0]) => Fault>> = {
+const faults: Readonly<Record<string, (cluster: Cluster, where: Where) => Fault>> = {
   'reply lost': (cluster, where) => cluster.control.dropAfter({ where }),
   'request lost': (cluster, where) => cluster.control.dropBefore({ where }),
   'session expired before it': (cluster, where) => expiring(cluster, cluster.control.dropBefore({ where })),
@@ -151,9 +153,6 @@ function expiring(cluster: Cluster, fault: Fault): Fault {
   void fault.fired.then(({ session }) => cluster.control.expireSession(session))
   return fault
 }
-
-type Where = (request: { session: bigint; operation: string; paths: readonly string[] }) => boolean
-const counting = (where: Where): Where => where
 
 const covered: string[] = []
 let points = 0
@@ -225,8 +224,8 @@ describe.each(Object.keys(scenarios))('%s', (scenarioName) => {
 
 afterAll(() => {
   const kinds = Object.keys(faults)
-  console.log(
+  process.stdout.write(
     `mutex fault matrix: ${points} request points × ${kinds.length} faults (${kinds.join('; ')}), ${runs} runs\n` +
-      covered.map((line) => `  ${line}`).join('\n'),
+      covered.map((line) => `  ${line}\n`).join(''),
   )
 })

@@ -2,17 +2,7 @@
 import { Mutex, dialects, type Client, type Hold } from 'latchkey'
 import { expect, test } from 'vitest'
 import { Janitor } from '../../recipes/kernel/janitor.js'
-import { Cluster } from './cluster.js'
-
-const PATH = '/locks/report'
-
-async function stage(count: number): Promise<{ cluster: Cluster; zks: Client[]; mutexes: Mutex[] }> {
-  const cluster = await Cluster.start()
-  const zks: Client[] = []
-  for (let i = 0; i < count; i++) zks.push(await cluster.client())
-  await cluster.until(zks[0]!.ensurePath(PATH, { mode: 'container' }))
-  return { cluster, zks, mutexes: zks.map((zk) => new Mutex(zk, PATH)) }
-}
+import { Cluster, PATH, stage } from './cluster.js'
 
 /** Requests of one client from now on, in order. */
 function requestsOf(cluster: Cluster, zk: Client): string[] {
@@ -27,8 +17,8 @@ function requestsOf(cluster: Cluster, zk: Client): string[] {
 }
 
 test('a free lock takes one round trip and two requests, its release one more', async () => {
-  const { cluster, zks, mutexes } = await stage(1)
-  await using _ = cluster
+  await using staged = await stage(1)
+  const { cluster, zks, mutexes } = staged
   const requests = requestsOf(cluster, zks[0]!)
   const start = cluster.clock.now()
   const hold = await cluster.until(mutexes[0]!.acquire())
@@ -59,11 +49,8 @@ test('the container may be reaped between making it and using it', async () => {
   const rival = await cluster.client()
   let reaped = 0
   cluster.control.onApply(({ body }) => {
-    if (
-      JSON.stringify(body, (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v)).includes(PATH) ===
-      false
-    )
-      return
+    const text = JSON.stringify(body, (_, value: unknown) => (typeof value === 'bigint' ? `${value}` : value))
+    if (!text.includes(PATH)) return
     if (reaped++ > 0) return
     void rival.delete(PATH)
   })
@@ -74,8 +61,8 @@ test('the container may be reaped between making it and using it', async () => {
 })
 
 test('a release hands over in one event, without a second list, when one waits', async () => {
-  const { cluster, zks, mutexes } = await stage(2)
-  await using _ = cluster
+  await using staged = await stage(2)
+  const { cluster, zks, mutexes } = staged
   const hold = await cluster.until(mutexes[0]!.acquire())
   const requests = requestsOf(cluster, zks[1]!)
   const waiting = mutexes[1]!.acquire()
@@ -92,8 +79,8 @@ test('a release hands over in one event, without a second list, when one waits',
 })
 
 test('when the waiter ahead leaves, the next one still waits for the holder', async () => {
-  const { cluster, zks, mutexes } = await stage(3)
-  await using _ = cluster
+  await using staged = await stage(3)
+  const { cluster, zks, mutexes } = staged
   const hold = await cluster.until(mutexes[0]!.acquire())
   const middle = mutexes[1]!.acquire().catch(() => undefined)
   await cluster.quiet()
@@ -111,8 +98,8 @@ test('when the waiter ahead leaves, the next one still waits for the holder', as
 })
 
 test('a predecessor that vanishes between list and watch is no obstacle and no error', async () => {
-  const { cluster, zks, mutexes } = await stage(2)
-  await using _ = cluster
+  await using staged = await stage(2)
+  const { cluster, zks, mutexes } = staged
   await cluster.until(mutexes[0]!.acquire())
   const fault = cluster.control.dropBefore({
     where: ({ session, operation }) => {
@@ -129,8 +116,8 @@ test('a predecessor that vanishes between list and watch is no obstacle and no e
 })
 
 test('holders and waiters are listed in order, with who they are and since when', async () => {
-  const { cluster, zks } = await stage(3)
-  await using _ = cluster
+  await using staged = await stage(3)
+  const { cluster, zks } = staged
   const mutexes = zks.map((zk, i) => new Mutex(zk, PATH, { id: `worker ${i}` }))
   expect(await cluster.until(mutexes[0]!.contenders())).toEqual([])
   const hold = await cluster.until(mutexes[0]!.acquire())
@@ -161,8 +148,8 @@ test('nobody contends for a lock whose path does not exist', async () => {
 })
 
 test('a mutex grants in order over the overflow of the sequence number', async () => {
-  const { cluster, mutexes } = await stage(6)
-  await using _ = cluster
+  await using staged = await stage(6)
+  const { cluster, mutexes } = staged
   cluster.control.setSequence(PATH, 2_147_483_645)
   const order: number[] = []
   const names: string[] = []
@@ -187,8 +174,8 @@ test('a mutex grants in order over the overflow of the sequence number', async (
 })
 
 test('the token grows even when the path is deleted and sequence numbers start again', async () => {
-  const { cluster, zks, mutexes } = await stage(1)
-  await using _ = cluster
+  await using staged = await stage(1)
+  const { cluster, zks, mutexes } = staged
   let last = 0n
   for (let round = 0; round < 4; round++) {
     const hold = await cluster.until(mutexes[0]!.acquire())
@@ -201,8 +188,8 @@ test('the token grows even when the path is deleted and sequence numbers start a
 })
 
 test('children that are no contenders are ignored, and mentioned once', async () => {
-  const { cluster, zks, mutexes } = await stage(1)
-  await using _ = cluster
+  await using staged = await stage(1)
+  const { cluster, zks, mutexes } = staged
   const [zk] = zks
   await cluster.until(zk!.create(`${PATH}/!x`, 'foreign'))
   await cluster.until(zk!.create(`${PATH}/config`, 'foreign'))
@@ -222,8 +209,8 @@ test('children that are no contenders are ignored, and mentioned once', async ()
 })
 
 test('an ephemeral of a dialect that we do not know, made before us, is waited for', async () => {
-  const { cluster, zks, mutexes } = await stage(2)
-  await using _ = cluster
+  await using staged = await stage(2)
+  const { cluster, zks, mutexes } = staged
   const kazoo = new Mutex(zks[0]!, PATH, { dialect: 'kazoo' })
   const hold = await cluster.until(kazoo.acquire())
   let granted = false
@@ -253,16 +240,16 @@ test.each([
 )
 
 test('as Curator does, a znode holds this host’s address unless an id is given', async () => {
-  const { cluster, zks, mutexes } = await stage(1)
-  await using _ = cluster
+  await using staged = await stage(1)
+  const { cluster, zks, mutexes } = staged
   const hold = await cluster.until(mutexes[0]!.acquire())
   expect((await cluster.until(zks[0]!.get(hold.path))).data.toString()).toMatch(/^[0-9a-f.:]+$/)
   await cluster.until(hold.release())
 })
 
 test('a dialect of one’s own contends with the preset that it is like', async () => {
-  const { cluster, zks, mutexes } = await stage(2)
-  await using _ = cluster
+  await using staged = await stage(2)
+  const { cluster, zks, mutexes } = staged
   const dialect = {
     ...dialects.kazoo,
     name: 'kazoo subclass',
@@ -275,8 +262,8 @@ test('a dialect of one’s own contends with the preset that it is like', async 
 })
 
 test('a busy try costs one round trip, writes nothing and disturbs nobody', async () => {
-  const { cluster, zks, mutexes } = await stage(2)
-  await using _ = cluster
+  await using staged = await stage(2)
+  const { cluster, zks, mutexes } = staged
   const hold = await cluster.until(mutexes[0]!.acquire())
   const requests = requestsOf(cluster, zks[1]!)
   const before = cluster.control.zxid
@@ -291,8 +278,8 @@ test('a busy try costs one round trip, writes nothing and disturbs nobody', asyn
 })
 
 test('two tries at the same moment: one gets it, and the other leaves nothing', async () => {
-  const { cluster, mutexes } = await stage(2)
-  await using _ = cluster
+  await using staged = await stage(2)
+  const { cluster, mutexes } = staged
   const holds = await cluster.until(Promise.all(mutexes.map(async (mutex) => mutex.tryAcquire())))
   const got = holds.filter((hold) => hold !== undefined)
   expect(got).toHaveLength(1)
@@ -305,8 +292,8 @@ test.each([16, 128])(
   'with %i waiters a release wakes one, and each acquire costs the same',
   async (count) => {
     const clients = 8
-    const { cluster, zks } = await stage(clients)
-    await using _ = cluster
+    await using staged = await stage(clients)
+    const { cluster, zks } = staged
     let requests = 0
     cluster.control.dropBefore({ where: () => (requests++, false) })
     const [held, ...rest] = Array.from({ length: count + 1 }, (_, i) => new Mutex(zks[i % clients]!, PATH))
@@ -348,8 +335,8 @@ test.each([16, 128])(
 )
 
 test('acquiring twice through one mutex is two contenders', async () => {
-  const { cluster, mutexes } = await stage(1)
-  await using _ = cluster
+  await using staged = await stage(1)
+  const { cluster, mutexes } = staged
   const one = await cluster.until(mutexes[0]!.acquire())
   const two = mutexes[0]!.acquire()
   await cluster.quiet()
