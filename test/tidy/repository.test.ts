@@ -41,6 +41,30 @@ test('the lock file names no registry', () => {
   expect(allPaths.filter((path) => basename(path) === '.npmrc')).toEqual([])
 })
 
+/** As Node looks it up: from the folder of the one that needs it upwards. */
+function isLocked(name: string, from: string, locked: ReadonlySet<string>): boolean {
+  const at = `${from === '' ? '' : `${from}/`}node_modules/${name}`
+  if (locked.has(at)) return true
+  return (
+    from !== '' && isLocked(name, from.slice(0, Math.max(0, from.lastIndexOf('node_modules/') - 1)), locked)
+  )
+}
+
+test('the lock file holds all that is needed on any platform, as npm ci demands', () => {
+  const lock = JSON.parse(read('package-lock.json')) as {
+    packages: Record<
+      string,
+      Pick<Manifest, 'dependencies'> & { optionalDependencies?: Record<string, string> }
+    >
+  }
+  const locked = new Set(Object.keys(lock.packages))
+  const missing = Object.entries(lock.packages).flatMap(([from, { dependencies, optionalDependencies }]) =>
+    Object.keys({ ...dependencies, ...optionalDependencies }).filter((name) => !isLocked(name, from, locked)),
+  )
+  expect(locked.size).toBeGreaterThan(100)
+  expect(missing).toEqual([])
+})
+
 test('installing the package runs nothing', () => {
   const lifecycle = [
     'preinstall',
