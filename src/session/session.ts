@@ -480,6 +480,9 @@ export class SessionClient {
   #sendClose(): void {
     const link = this.#link
     if (link === undefined) return
+    // Whoever holds something by this session hears of it before the server gives it to the next one.
+    this.#handle?.end('closed')
+    this.#controller.abort(new ClosedError())
     // A session that is still authenticating has taken no requests; closing it needs no credentials.
     this.requests.closeSession(link)
   }
