@@ -139,9 +139,9 @@ export function faultMatrix(subject: Subject): void {
   })
   afterAll(() => {
     const kinds = Object.keys(faults)
-    console.log(
+    process.stdout.write(
       `${subject.name} fault matrix: ${points} request points × ${kinds.length} faults (${kinds.join('; ')}), ` +
-        `${runs} runs\n${covered.map((line) => `  ${line}`).join('\n')}`,
+        `${runs} runs\n${covered.map((line) => `  ${line}`).join('\n')}\n`,
     )
   })
 }
