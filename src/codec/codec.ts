@@ -53,18 +53,28 @@ type Fields = readonly (readonly [name: string, codec: Codec<never>])[]
 type AnyFields = readonly (readonly [name: string, codec: { read(reader: Reader): unknown }])[]
 export type RecordOf<F extends AnyFields> = { readonly [E in F[number] as E[0]]: ReturnType<E[1]['read']> }
 
-/** A record: its fields, in order, without anything between them. */
-export function record<const F extends AnyFields>(fields: F): Codec<RecordOf<F>> {
+/**
+ * A record: its fields, in order, without anything between them.
+ *
+ * @param unrolled - the same reads written out, for a record of the hot path: the engine then knows the object's shape.
+ *   It must read what the fields say; a test compares.
+ */
+export function record<const F extends AnyFields>(
+  fields: F,
+  unrolled?: (reader: Reader) => RecordOf<F>,
+): Codec<RecordOf<F>> {
   const list = fields as unknown as Fields as readonly (readonly [string, Codec<unknown>])[]
   return {
     write(writer, value) {
       for (const [name, codec] of list) codec.write(writer, (value as Record<string, unknown>)[name])
     },
-    read(reader) {
-      const value: Record<string, unknown> = {}
-      for (const [name, codec] of list) value[name] = codec.read(reader)
-      return value as RecordOf<F>
-    },
+    read:
+      unrolled ??
+      ((reader) => {
+        const value: Record<string, unknown> = {}
+        for (const [name, codec] of list) value[name] = codec.read(reader)
+        return value as RecordOf<F>
+      }),
   }
 }
 

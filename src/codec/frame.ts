@@ -31,16 +31,22 @@ export class FrameSplitter {
    * Throws `ProtocolError` on an impossible length.
    */
   push(chunk: Buffer, onFrame: (frame: Buffer) => boolean): void {
+    this.scan(chunk, (bytes, start, end) => onFrame(bytes.subarray(start, end)))
+  }
+
+  /** As `push`, but says where each frame lies instead of making a view of it. */
+  scan(chunk: Buffer, onFrame: (bytes: Buffer, start: number, end: number) => boolean): void {
     let offset = 0
     if (this.#held > 0) {
       offset = this.#fill(chunk)
       if (this.#held < this.#needed) return
-      if (!onFrame(this.#takeHeld())) return
+      const held = this.#takeHeld()
+      if (!onFrame(held, HEADER_BYTES, held.length)) return
     }
     while (chunk.length - offset >= HEADER_BYTES) {
       const end = offset + HEADER_BYTES + this.#length(chunk, offset)
       if (end > chunk.length) break
-      if (!onFrame(chunk.subarray(offset + HEADER_BYTES, end))) return
+      if (!onFrame(chunk, offset + HEADER_BYTES, end)) return
       offset = end
     }
     if (offset < chunk.length) this.#hold(chunk, offset)
@@ -66,7 +72,7 @@ export class FrameSplitter {
   }
 
   #takeHeld(): Buffer {
-    const frame = Buffer.concat(this.#parts).subarray(HEADER_BYTES)
+    const frame = Buffer.concat(this.#parts)
     this.#parts = []
     this.#held = 0
     this.#needed = HEADER_BYTES

@@ -6,20 +6,25 @@ import { ProtocolError } from '../api/errors.js'
 
 export class Reader {
   #buffer: Buffer
-  #offset: number
+  /** Of the same bytes: the engine compiles its reads to a load, those of Buffer to calls. */
+  #view: DataView
+  #offset = 0
   #end: number
 
   constructor(buffer: Buffer) {
     this.#buffer = buffer
-    this.#offset = 0
+    this.#view = viewOf(buffer)
     this.#end = buffer.length
   }
 
-  /** Starts again on other bytes, so that one reader serves a whole connection. */
-  reset(buffer: Buffer): this {
-    this.#buffer = buffer
-    this.#offset = 0
-    this.#end = buffer.length
+  /** Starts again on other bytes, or on another part of the same, so that one reader serves a whole connection. */
+  reset(buffer: Buffer, start = 0, end = buffer.length): this {
+    if (buffer !== this.#buffer) {
+      this.#buffer = buffer
+      this.#view = viewOf(buffer)
+    }
+    this.#offset = start
+    this.#end = end
     return this
   }
 
@@ -46,11 +51,11 @@ export class Reader {
   }
 
   int(): number {
-    return this.#buffer.readInt32BE(this.#take(4))
+    return this.#view.getInt32(this.#take(4))
   }
 
   long(): bigint {
-    return this.#buffer.readBigInt64BE(this.#take(8))
+    return this.#view.getBigInt64(this.#take(8))
   }
 
   /** A length, checked against what is left. −1 for null. */
@@ -90,4 +95,8 @@ export class Reader {
   expectEnd(): void {
     if (this.remaining !== 0) throw new ProtocolError(`${this.remaining} bytes left over behind the record`)
   }
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, byteLength)
 }

@@ -209,8 +209,8 @@ export class Link {
     this.heardAt = now
     if (!this.#events.heard(now)) return
     try {
-      this.#splitter.push(chunk, (frame) => {
-        this.#onFrame(frame)
+      this.#splitter.scan(chunk, (bytes, start, end) => {
+        this.#onFrame(bytes, start, end)
         return !this.#dead
       })
     } catch (error) {
@@ -220,8 +220,8 @@ export class Link {
     }
   }
 
-  #onFrame(frame: Buffer): void {
-    const reader = this.#reader.reset(frame)
+  #onFrame(bytes: Buffer, start: number, end: number): void {
+    const reader = this.#reader.reset(bytes, start, end)
     if (!this.#shaken) {
       this.#shaken = true
       const reply = connectReply.read(reader)
