@@ -188,7 +188,7 @@ describe('a refused transaction', () => {
     await zk.create(`${at}/c`)
     await zk.create(`${at}/e`, { flags: Flags.ephemeral })
     const path = 'path' in operation ? `${at}${operation.path}` : at
-    const done = await zk.multi(check(at), { ...operation, path } as MultiOperation, check(at))
+    const done = await zk.multi(check(at), { ...operation, path }, check(at))
     expect(done.body).toEqual([ROLLED_BACK, cause, NOT_TRIED].map(failure))
   })
 

@@ -48,7 +48,7 @@ if (!has.operationsOf36) {
       ])
     })
 
-    it('with a one-shot watch on the same znode hears of each change once', async () => {
+    it('with a one-shot watch on the same znode hears of each change once, or becomes one', async () => {
       const { zk, root } = await stage()
       await zk.ask('addWatch', { path: root, mode: PERSISTENT })
       await zk.get(root, true)
@@ -56,11 +56,8 @@ if (!has.operationsOf36) {
       await zk.set(root, 'y')
       await zk.set(root, 'z')
       await zk.create(`${root}/a`)
-      expect(await zk.heard()).toEqual([
-        `dataChanged ${root}`,
-        `dataChanged ${root}`,
-        `childrenChanged ${root}`,
-      ])
+      const again = has.watchKindsCoexist ? [`dataChanged ${root}`] : []
+      expect(await zk.heard()).toEqual([`dataChanged ${root}`, ...again, `childrenChanged ${root}`])
     })
   })
 

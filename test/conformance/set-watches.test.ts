@@ -204,7 +204,15 @@ describe('the client after a reconnect', () => {
     const user = await client()
     let fired = 0
     const paths = Array.from({ length: 4_000 }, (_, i) => `${root}/${padding}${i}`)
-    await Promise.all(paths.map(async (path) => user.exists(path, { watch: () => void fired++ })))
+    await Promise.all(
+      paths.map(async (path) =>
+        user.exists(path, {
+          watch: () => {
+            fired++
+          },
+        }),
+      ),
+    )
     const suspended = stateOf(user, 'suspended')
     await cut(user)
     await suspended

@@ -12,6 +12,11 @@ const since = {
   eventZxid: ['3.9.0'],
   /** removeWatches by type leaves the persistent watches of the path alone, and knows types 4 and 5 (ZOOKEEPER-4472). */
   exactWatchRemoval: ['3.9.0'],
+  /**
+   * A session may have several kinds of watch on one path. Before, the latest takes the place of the others
+   * (ZOOKEEPER-4466).
+   */
+  watchKindsCoexist: ['3.9.0'],
   /** A recursive watch hears nothing of childrenChanged (ZOOKEEPER-4475). */
   quietRecursive: ['3.9.0'],
   /** create with a stat inside of a multi answers with the stat (ZOOKEEPER-4026). */
