@@ -157,6 +157,8 @@ export class ClientConnection implements Caller, ConnectionEvents {
 
   #reattach(request: ConnectRequest, timeoutMs: number, withReadOnly: boolean): void {
     const session = this.#core.state.sessions.get(request.sessionId)
+    // As on a real server: before the password is looked at.
+    if (session?.attachment instanceof ClientConnection) session.attachment.end()
     const { password } = request
     const known =
       session !== undefined &&
@@ -168,8 +170,6 @@ export class ClientConnection implements Caller, ConnectionEvents {
   }
 
   #open(session: ServerSession<Caller>, timeoutMs: number, withReadOnly: boolean): void {
-    const before = session.attachment
-    if (before instanceof ClientConnection) before.end()
     session.attachment = this
     session.timeoutMs = timeoutMs
     this.#core.state.sessions.touch(session)
