@@ -39,6 +39,7 @@ import type { Credentials } from '../session/authentication.js'
 import type { PendingWatch, WatchKind } from '../session/pending.js'
 import type { EntrySpec } from '../session/request-queue.js'
 import type { SessionClient } from '../session/session.js'
+import type { ServerWatch } from '../session/watches.js'
 import { EMPTY, fromAcl, hasTtl, isSequential, toAcl, toBytes, toMode, toVersion } from './arguments.js'
 import type { Chroot } from './chroot.js'
 import { deleteTree } from './delete-tree.js'
@@ -372,23 +373,25 @@ export class Client implements Zk, AsyncDisposable {
     options: { recursive?: boolean } & CallOptions = {},
   ): Promise<Watch> {
     if (typeof listener !== 'function') throw new TypeError('watch: listener must be a function')
+    // A function of its own, so that one listener may serve two watches that end apart.
+    const own: WatchListener = (event) => listener(event)
     const full = this.#chroot.toServer(path)
     const kind = options.recursive === true ? 'recursive' : 'persistent'
     const mode = options.recursive === true ? AddWatchMode.persistentRecursive : AddWatchMode.persistent
     await this.#call(
       operations.addWatch,
       { path: full, mode },
-      { path, watch: { kind, path: full, listener }, finish: VOID },
+      { path, watch: { kind, path: full, listener: own }, finish: VOID },
       options,
     )
     const close = async (closing: CallOptions = {}): Promise<void> =>
-      this.#forget(full, this.#session.watches.removePersistent(kind, full, listener), closing)
+      this.#forget(full, this.#session.watches.removePersistent(kind, full, own), closing)
     return { close, [Symbol.asyncDispose]: async () => close() }
   }
 
   async #forget(
     full: string,
-    kinds: Parameters<SessionClient['forget']>[1],
+    kinds: readonly ServerWatch[],
     options: CallOptions,
   ): Promise<void> {
     try {

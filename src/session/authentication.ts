@@ -36,8 +36,14 @@ export class Credentials {
     return this.#auths.length + (this.#sasl === undefined ? 0 : 1)
   }
 
-  add(scheme: string, auth: Buffer): void {
-    this.#auths.push({ scheme, auth })
+  /** Returns the way to forget it again. */
+  add(scheme: string, auth: Buffer): () => void {
+    const entry = { scheme, auth }
+    this.#auths.push(entry)
+    return () => {
+      const at = this.#auths.indexOf(entry)
+      if (at !== -1) this.#auths.splice(at, 1)
+    }
   }
 
   /** For {@link authenticate} only. */

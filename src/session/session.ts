@@ -18,23 +18,22 @@ import { operations } from '../protocol/operations.js'
 import type { ConnectReply } from '../protocol/records.js'
 import { errorOfResult, OK, ResultCode } from '../protocol/result-codes.js'
 import { quietController } from '../runtime/abort.js'
-import type { Timer } from '../runtime/clock.js'
 import type { Runtime } from '../runtime/runtime.js'
 import type { Transport } from '../transport/transport.js'
 import type { Credentials } from './authentication.js'
-import { authenticate, checkCredential, presentCredential } from './authentication.js'
+import { Authenticator } from './authenticator.js'
 import { Hosts } from './hosts.js'
 import type { Server } from './connect-string.js'
 import { Link } from './link.js'
 import type { Effect, MachineEvent, MachineState, Settings, Vitals } from './machine-types.js'
 import { initialState, step, wakeAt } from './machine.js'
-import type { Entry } from './pending.js'
+import type { Entry, PendingWatch } from './pending.js'
 import { rejectEntry } from './pending.js'
 import { ReadWriteProbe } from './read-write-probe.js'
 import type { EntrySpec } from './request-queue.js'
 import { RequestQueue } from './request-queue.js'
 import { SessionHandle } from './session-handle.js'
-import type { ServerWatch } from './watches.js'
+import { WakeTimer } from './wake-timer.js'
 import { Watches } from './watches.js'
 
 export interface SessionClientOptions {
@@ -74,6 +73,8 @@ export class SessionClient {
   readonly #queue: MachineEvent[] = []
   readonly #closeWaiters: (() => void)[] = []
   #machine: MachineState
+  readonly #authenticator: Authenticator
+  readonly #timer: WakeTimer
   #handling = false
   #link: Link | undefined
   /** Counts dials, so that an answer of the resolver for an abandoned one is not taken for this one's. */
@@ -82,8 +83,6 @@ export class SessionClient {
   #provenAt = 0
   #lastZxid = 0n
   #resumedAt = -Infinity
-  #timer: Timer | undefined
-  #timerAt = Infinity
   #probe: ReadWriteProbe | undefined
   #handle: SessionHandle | undefined
   #controller = quietController()
@@ -95,6 +94,8 @@ export class SessionClient {
     this.#options = options
     this.#events = events
     this.#hosts = new Hosts(options.servers, options.transport, options.runtime.random)
+    this.#authenticator = new Authenticator(options.credentials, options.allowInsecureAuth)
+    this.#timer = new WakeTimer(options.runtime.clock, (lateMs) => this.#wake(lateMs))
     this.#machine = initialState(options.settings, options.attach)
     this.watches = new Watches(options.logger, options.toClient)
     this.requests = new RequestQueue(options, (entry) => this.#entryDropped(entry))
@@ -143,12 +144,14 @@ export class SessionClient {
    * One request that has been checked, under the caller's limits: sent now or, in order, when there is a connection.
    * Settles with what `spec.finish` makes of the reply.
    */
-  async call<Q, A, T>(
+  call<Q, A, T>(
     operation: Operation<Q, A>,
     request: Q,
     spec: EntrySpec<A, T>,
     options?: CallOptions,
   ): Promise<T> {
+    // Not async, here and in the client's inner calls: each async function round a promise costs three turns of the
+    // microtask queue.
     return new Promise<T>((resolve, reject) => {
       const entry = this.requests.entry(operation, request, spec, resolve, reject, options)
       try {
@@ -177,16 +180,10 @@ export class SessionClient {
 
   /** Adds an identity to this and every later connection. Resolves when the server has accepted it. */
   async addCredential(scheme: string, auth: Buffer): Promise<void> {
-    const link = this.#link
-    if (link !== undefined) checkCredential(link, scheme, this.#options.allowInsecureAuth)
-    this.#options.credentials.add(scheme, auth)
-    if (link === undefined || this.#machine.link.name !== 'up') return
-    await presentCredential(link, scheme, auth)
-  }
-
-  /** Tells the server to forget watches that nobody here needs. */
-  forget(path: string, kinds: readonly ServerWatch[]): void {
-    this.requests.forgetWatches(path, kinds)
+    if (this.#closedWith !== undefined) throw this.#closedWith
+    const { name } = this.#machine.link
+    const link = name === 'up' || name === 'authenticating' ? this.#link : undefined
+    return this.#authenticator.add(scheme, auth, link)
   }
 
   #vitals(): Vitals {
@@ -237,25 +234,14 @@ export class SessionClient {
   }
 
   #arm(): void {
-    const due = wakeAt(this.#machine, this.#vitals())
-    // A timer that fires too early only looks and arms again: cheaper than moving it with every reply.
-    if (this.#timer !== undefined && this.#timerAt <= due) return
-    this.#timer?.cancel()
-    this.#timer = undefined
-    this.#timerAt = due
-    if (due === Infinity) return
-    const { clock } = this.#options.runtime
-    this.#timer = clock.setTimer(due - clock.now(), () => {
-      this.#timer = undefined
-      this.#noticeStall(clock.now(), due)
-      this.#dispatch({ type: 'tick' })
-    })
+    this.#timer.arm(wakeAt(this.#machine, this.#vitals()))
   }
 
-  /** Once a silence: a loop that is always late must not keep a dead link for ever. */
-  #noticeStall(now: number, due: number): void {
+  #wake(lateMs: number): void {
+    // Once a silence: a loop that is always late must not keep a dead link for ever.
     const heardAt = this.#link?.heardAt ?? Infinity
-    if (now - due > STALL_MS && heardAt > this.#resumedAt) this.#resumedAt = now
+    if (lateMs > STALL_MS && heardAt > this.#resumedAt) this.#resumedAt = this.#options.runtime.clock.now()
+    this.#dispatch({ type: 'tick' })
   }
 
   #run(effect: Effect): void {
@@ -317,7 +303,8 @@ export class SessionClient {
 
   /** Before a chunk is read: an overdue session must end first, and with it this link. */
   #heard(link: Link, now: number): boolean {
-    if (now >= this.#timerAt && now >= wakeAt(this.#machine, this.#vitals())) this.#dispatch({ type: 'tick' })
+    if (now >= this.#timer.due && now >= wakeAt(this.#machine, this.#vitals()))
+      this.#dispatch({ type: 'tick' })
     return this.#link === link
   }
 
@@ -361,18 +348,17 @@ export class SessionClient {
   #authenticate(): void {
     const link = this.#link
     if (link === undefined) return
-    const { credentials, allowInsecureAuth } = this.#options
-    if (credentials.size === 0) return this.#dispatch({ type: 'authenticated' })
-    authenticate(link, credentials, allowInsecureAuth, async (token) =>
-      this.requests.saslStep(link, token),
-    ).then(
-      () => {
-        if (this.#link === link) this.#dispatch({ type: 'authenticated' })
-      },
-      (error: unknown) => {
-        if (this.#link === link) this.#dispatch({ type: 'auth-failed', error: error as ZkError })
-      },
-    )
+    if (this.#authenticator.hasNone) return this.#dispatch({ type: 'authenticated' })
+    this.#authenticator
+      .present(link, async (token) => this.requests.saslStep(link, token))
+      .then(
+        () => {
+          if (this.#link === link) this.#dispatch({ type: 'authenticated' })
+        },
+        (error: unknown) => {
+          if (this.#link === link) this.#dispatch({ type: 'auth-failed', error: error as ZkError })
+        },
+      )
   }
 
   #established(): void {
@@ -380,6 +366,7 @@ export class SessionClient {
     if (link === undefined) return
     this.#upSince = this.#options.runtime.clock.now()
     this.#lastFailure = undefined
+    this.#authenticator.accepted()
     this.#restoreWatches(link)
     if (this.#machine.link.name === 'up' && this.#machine.link.readOnly) this.#startProbe()
     this.requests.open(link, this.#handle?.generation)
@@ -412,32 +399,29 @@ export class SessionClient {
     const known = watchEventTypes[type]
     // −1 carries only a change of state, which the connection itself tells better.
     if (known === undefined) return
-    if (zxid > this.#lastZxid) this.#lastZxid = zxid
+    // Its zxid is not taken for seen: a transaction may cause several events, and the link break between two of them.
     this.watches.dispatch(known, path, zxid > 0n ? zxid : undefined)
   }
 
   #replied(entry: Entry, err: number, zxid: bigint, reader: Reader): void {
     if (zxid > this.#lastZxid) this.#lastZxid = zxid
-    this.requests.answered(entry, err, reader)
-    this.#settleWatch(entry, err)
+    try {
+      this.requests.answered(entry, err, reader)
+    } catch (error) {
+      this.#entryDropped(entry)
+      throw error
+    }
+    if (entry.watch !== undefined) this.#settleWatch(entry.watch, entry, err)
     if (err === ResultCode.SESSION_EXPIRED) this.#dispatch({ type: 'expired' })
     if (entry.operation === operations.closeSession) this.#dispatch({ type: 'close-answered' })
   }
 
   /** The reply of a read that asked for a watch: it is set now, unless the read failed. */
-  #settleWatch(entry: Entry, err: number): void {
-    const { watch } = entry
-    if (watch === undefined) return
-    this.watches.unexpect(watch.kind, watch.path)
-    const absent = err === entry.absentIs
-    if (err !== OK && !absent) return
-    const kind = watch.kind === 'exist' && !absent ? 'data' : watch.kind
-    if (entry.abandoned) {
-      // The caller has given up, but the server has set the watch: take it back.
-      this.forget(watch.path, this.watches.unneeded([kind], watch.path))
-    } else {
-      this.watches.add(kind, watch.path, watch.listener)
-    }
+  #settleWatch(watch: PendingWatch, { absentIs, abandoned }: Entry, err: number): void {
+    const absent = err === absentIs
+    if (err !== OK && !absent) return this.watches.unexpect(watch.kind, watch.path)
+    // If the caller has given up, the server has set the watch all the same: take it back.
+    this.requests.forgetWatches(watch.path, this.watches.settle(watch, absent, abandoned))
   }
 
   /** A request that asked for a watch will get no reply. */
@@ -491,7 +475,8 @@ export class SessionClient {
     this.#closedWith = error
     this.#dials++
     this.#probe?.stop()
-    this.#timer?.cancel()
+    this.#timer.stop()
+    this.#authenticator.closed(error)
     const link = this.#link
     this.#link = undefined
     this.requests.close(link, error)

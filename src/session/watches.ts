@@ -11,7 +11,7 @@
  */
 import type { Logger, WatchEvent, WatchEventType, WatchListener } from '../api/zk.js'
 import type { SetWatches2 } from '../protocol/records.js'
-import type { WatchKind } from './pending.js'
+import type { PendingWatch, WatchKind } from './pending.js'
 
 const kindsOf: Readonly<Record<WatchEventType, readonly WatchKind[]>> = {
   created: ['data', 'exist'],
@@ -71,6 +71,17 @@ export class Watches {
     const left = (this.#expected.get(key) ?? 0) - 1
     if (left > 0) this.#expected.set(key, left)
     else this.#expected.delete(key)
+  }
+
+  /** Its reply is here and the server has set it. If nobody wants it any more, returns what the server should forget. */
+  settle(watch: PendingWatch, absent: boolean, abandoned: boolean): readonly ServerWatch[] {
+    const { path } = watch
+    this.unexpect(watch.kind, path)
+    // On a znode that is there, the server keeps it with the data watches.
+    const kind = watch.kind === 'exist' && !absent ? 'data' : watch.kind
+    if (abandoned) return this.unneeded([kind], path)
+    this.add(kind, path, watch.listener)
+    return []
   }
 
   /** An event of the server. One-shot watches are used up by it. */
