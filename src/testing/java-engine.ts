@@ -119,6 +119,8 @@ class JavaMember implements MemberProcess {
     const ended = deferred<string>()
     child.once('spawn', () => started.resolve(undefined))
     child.once('error', (error) => {
+      // One that never began has no exit to wait for.
+      if (child.pid === undefined) this.#exit = error.message
       started.reject(environmentError(`${javaProgram()} can't be run: ${error.message}`, error))
     })
     child.once('exit', (code, signal) => {
