@@ -102,7 +102,9 @@ async function open(
   try {
     await up
   } catch (error) {
-    await client.close()
+    // At once, without a word to the server: the limit bounds this too, and a session that was to be attached to is
+    // not ours to end. A new one that is just being opened holds nothing and expires there.
+    await client.close({ keepSession: true })
     throw error
   }
 }

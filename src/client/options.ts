@@ -3,7 +3,7 @@ import type { Acl } from '../api/acl.js'
 import { validateAcl } from '../api/acl.js'
 import type { CallOptions, Logger } from '../api/zk.js'
 import { DEFAULT_MAX_FRAME_BYTES } from '../protocol/constants.js'
-import { checkTimeout } from '../runtime/abort.js'
+import { checkSignal, checkTimeout } from '../runtime/abort.js'
 import type { Runtime } from '../runtime/runtime.js'
 import type { SaslCredential } from '../session/authentication.js'
 import type { TlsOptions } from '../transport/tls.js'
@@ -82,12 +82,14 @@ export function checkOptions(options: ConnectOptions): CheckedOptions {
     throw new TypeError('connect: options must be an object')
   positive(options.sessionTimeoutMs, 'sessionTimeoutMs', 0x7fffffff)
   checkTimeout(options.timeoutMs)
+  checkSignal(options.signal)
   checkTimeout(options.requestTimeoutMs, 'requestTimeoutMs')
   positive(options.connectTimeoutMs, 'connectTimeoutMs', 0x7fffffff)
   positive(options.maxBackOffMs, 'maxBackOffMs', 0x7fffffff)
   positive(options.maxFrameBytes, 'maxFrameBytes', 0x7fffffff)
   positive(options.maxRequestBytes, 'maxRequestBytes', 0x7fffffff)
   positive(options.maxPendingBytes, 'maxPendingBytes', Number.MAX_SAFE_INTEGER)
+  if (options.logger !== undefined) checkLogger(options.logger)
   if (options.acl !== undefined) validateAcl(options.acl)
   if (options.session !== undefined) checkSession(options.session)
   if (options.sasl !== undefined) checkSasl(options.sasl)
@@ -107,6 +109,15 @@ function positive(value: unknown, name: string, max: number): void {
     throw new TypeError(`connect: ${name} must be a number`)
   if (value <= 0 || value > max)
     throw new RangeError(`connect: ${name} must be more than 0 and at most ${max}, got ${value}`)
+}
+
+function checkLogger(logger: Logger): void {
+  for (const level of ['debug', 'info', 'warn', 'error'] as const) {
+    if (typeof (logger as Partial<Logger> | null)?.[level] !== 'function')
+      throw new TypeError(
+        `connect: logger must have the method ${level}(fields, message), as pino's loggers do`,
+      )
+  }
 }
 
 function checkSession({ id, password }: SessionCredentials): void {

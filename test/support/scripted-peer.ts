@@ -83,6 +83,15 @@ export function eventFrame(type: number, path: string, zxid = -1n): Buffer {
   return replyFrame(Xid.notification, { zxid, body: encode(watcherEvent, { type, state: 3, path }) })
 }
 
+const NOBODY: ConnectRequest = {
+  protocolVersion: 0,
+  lastZxidSeen: 0n,
+  timeoutMs: 0,
+  sessionId: 0n,
+  password: Buffer.alloc(16),
+  readOnly: false,
+}
+
 export class ScriptedPeer implements AsyncDisposable {
   readonly connections: PeerConnection[] = []
   readonly #listener: Listener
@@ -129,6 +138,11 @@ export class ScriptedPeer implements AsyncDisposable {
     const peer = new Peer(connection)
     return {
       data: (chunk) => {
+        // The one four-letter word that clients send: does this server take writes?
+        if (!peer.shaken && chunk.toString('latin1') === 'isro') {
+          const readOnly = this.#script.handshake?.(NOBODY, peer)?.readOnly === true
+          return peer.raw(Buffer.from(readOnly ? 'ro' : 'rw'))
+        }
         peer.chunks.push(Buffer.from(chunk))
         splitter.push(chunk, (frame) => {
           this.#frame(peer, Buffer.from(frame))
