@@ -15,6 +15,7 @@ import { abortable, onAbort } from '../../src/runtime/abort.js'
 import { CONTAINER_OWNER } from '../../src/api/stat.js'
 import { joinPath } from '../../src/api/path.js'
 import type { Attempt } from './attempt.js'
+import { byBirth, isAmbiguous } from './birth-order.js'
 import { DeletionWatch, type WatchEnd } from './deletion-watch.js'
 import { listFor, throwUnlessPassing, type Enqueued, type QueueSpec } from './enqueue.js'
 import { beforeRetry, isOver } from './failure.js'
@@ -50,16 +51,21 @@ export async function awaitTurn(spec: QueueSpec, enqueued: Enqueued, options: Tu
 async function takeTurn(spec: QueueSpec, enqueued: Enqueued, options: TurnOptions): Promise<Turn> {
   const { place } = enqueued
   const { admission, attempt, patience, onStrangers } = options
+  const limits = { signal: attempt.signal, generation: place.session.generation }
   const inert = new Set<string>()
+  const births = new Map([[place.name, place.czxid]])
   let children = enqueued.children
   for (;;) {
     Janitor.of(spec.zk).inspect(spec.container, children)
     const line = lineUp(children, spec.dialect, place.sequence, inert)
     if (line.strangers.length > 0) onStrangers(line)
     if (place.session.signal.aborted) return 'session-over'
-    const index = line.contenders.findIndex(({ name }) => name === place.name)
+    const contenders = line.contenders.some(isAmbiguous)
+      ? await byBirth(spec.zk, spec.container, line.contenders, births, limits)
+      : line.contenders
+    const index = contenders.findIndex(({ name }) => name === place.name)
     if (index < 0 || place.deleted) return 'vanished'
-    const obstacle = admission(line.contenders, index)
+    const obstacle = admission(contenders, index)
     if (obstacle === undefined) return 'granted'
     if (patience === 'try') return 'busy'
     attempt.stage = `waiting for ${obstacle.contender.name} (${index} ahead of us)`

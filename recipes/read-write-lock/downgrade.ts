@@ -14,6 +14,7 @@
  */
 import { hasCode, TransactionError } from '../../src/api/errors.js'
 import { joinPath } from '../../src/api/path.js'
+import { uuidWithBirth } from '../kernel/birth-order.js'
 import { namePrefix } from '../kernel/dialect.js'
 import { throwUnlessPassing, type QueueSpec } from '../kernel/enqueue.js'
 import { beforeRetry } from '../kernel/failure.js'
@@ -32,7 +33,8 @@ import { formatSequence } from '../kernel/sequence.js'
 export async function downgradePlace(spec: QueueSpec, writer: Place): Promise<Place | undefined> {
   const { zk, container, dialect } = spec
   const { session, sequence, czxid } = writer
-  const name = namePrefix(dialect, zk.runtime.random.uuid()) + formatSequence(sequence)
+  const uuid = uuidWithBirth(zk.runtime.random.uuid(), czxid)
+  const name = namePrefix(dialect, uuid) + formatSequence(sequence)
   const path = joinPath(container, name)
   const replace = zk.supports('transactions') ? inOneTransaction : inTwoSteps
   const replaced = await replace(spec, writer, path)

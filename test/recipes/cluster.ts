@@ -121,8 +121,9 @@ export class Cluster implements AsyncDisposable {
 /** A cluster with clients, each with a mutex on the same path, which exists. */
 export async function stage(
   count: number,
+  options: StartServerOptions = {},
 ): Promise<AsyncDisposable & { cluster: Cluster; zks: Client[]; mutexes: Mutex[] }> {
-  const cluster = await Cluster.start()
+  const cluster = await Cluster.start(options)
   const zks: Client[] = []
   for (let i = 0; i < count; i++) zks.push(await cluster.client())
   await cluster.until(zks[0]!.ensurePath(PATH, { mode: 'container' }))
