@@ -56,9 +56,14 @@ export class SocketConnection implements Connection {
   /** Begins to deliver what the socket has to say. Call it once, in the tick in which the connection was made. */
   start(events: ConnectionEvents): this {
     this.#events = events
-    this.#socket.on('data', (chunk: Buffer) => this.#events?.data(chunk))
+    this.#socket.on('data', (chunk: Buffer) => this.received(chunk))
     this.#socket.on('drain', () => this.#events?.drain())
     return this
+  }
+
+  /** Delivers bytes that did not come as the socket's `data`. */
+  received(chunk: Buffer): void {
+    this.#events?.data(chunk)
   }
 
   get buffered(): number {

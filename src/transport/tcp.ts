@@ -11,11 +11,25 @@ export async function resolveHost(hostName: string): Promise<readonly string[]> 
   return found.map((entry) => entry.address)
 }
 
+const INBOX_BYTES = 65_536
+
 export const tcpTransport: Transport = {
   resolve: resolveHost,
   dial(endpoint: Endpoint, events: ConnectionEvents & { open(): void }): Connection {
-    const socket = connect({ host: endpoint.address, port: endpoint.port })
+    // One buffer for all that is read, where the socket would take a new one of 64 KiB for each chunk: what `data` is
+    // given is valid only during the call anyway. Takes XX.
+    const inbox = Buffer.allocUnsafeSlow(INBOX_BYTES)
+    const callback = (bytes: number): boolean => {
+      connection.received(inbox.subarray(0, bytes))
+      return true
+    }
+    const socket = connect({
+      host: endpoint.address,
+      port: endpoint.port,
+      onread: { buffer: inbox, callback },
+    })
     socket.once('connect', () => events.open())
-    return new SocketConnection(socket, endpoint.address).start(events)
+    const connection = new SocketConnection(socket, endpoint.address).start(events)
+    return connection
   },
 }
