@@ -30,6 +30,17 @@ const attempts: Readonly<Record<string, (zk: Peer, path: string) => Promise<stri
   },
 }
 
+/**
+ * Waits until each server has applied what was answered. A leader checks a write by the old ACL until it has applied
+ * the new one itself, and its followers may answer before it has.
+ */
+async function everywhere(): Promise<(answer: { readonly zxid: bigint }) => Promise<void>> {
+  const peers = await Promise.all(servers.members.map(async (_, server) => peer({ server })))
+  return async ({ zxid }) => {
+    for (const each of peers) while ((await each.sync()).zxid < zxid);
+  }
+}
+
 describe('each permission allows', () => {
   it.each([
     ['read', ['get', 'children', 'getACL', 'check']],
@@ -39,11 +50,12 @@ describe('each permission allows', () => {
     ['admin', ['getACL', 'setACL']],
   ] as const)('%s: %j, and nothing else', async (perm, allowed) => {
     const { zk, root } = await stage()
+    const applied = await everywhere()
     for (const [name, attempt] of Object.entries(attempts)) {
       const path = `${root}/${name}`
       await zk.create(path)
       await zk.create(`${path}/c`)
-      await zk.setAcl(path, acl(Perm[perm]))
+      await applied(await zk.setAcl(path, acl(Perm[perm])))
       // Before, exists told anyone of any znode (ZOOKEEPER-2590).
       const mayAsk = perm === 'read' || !has.existsNeedsRead
       const may = name === 'exists' ? mayAsk : (allowed as readonly string[]).includes(name)

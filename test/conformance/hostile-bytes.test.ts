@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { Writer } from '../../src/codec/writer.js'
 import { peer, stage, unspoken } from './stage.js'
-import { has } from './versions.js'
+import { enduresUnreadableWrites, has } from './versions.js'
 
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex')
 
@@ -100,27 +100,33 @@ describe('after a handshake', () => {
     },
   )
 
-  it.each([
-    ['create', 1],
-    ['delete', 2],
+  const reads = [
     ['exists', 3],
     ['getData', 4],
-    ['setData', 5],
     ['getACL', 6],
-    ['setACL', 7],
     ['getChildren', 8],
     ['getChildren2', 12],
     ['multi', 14],
-    ['create2', 15],
     ['checkWatches', 17],
     ['removeWatches', 18],
+  ] as const
+  const writes = [
+    ['create', 1],
+    ['delete', 2],
+    ['setData', 5],
+    ['setACL', 7],
+    ['create2', 15],
     ['createContainer', 19],
     ['createTTL', 21],
-  ])('%s with a body cut short is answered, and the connection goes on', async (_what, opcode) => {
-    const zk = await peer()
-    expect((await zk.send(opcode, hex('0000'))).error).toBe('MARSHALLING_ERROR')
-    expect((await zk.sync()).error).toBe('OK')
-  })
+  ] as const
+  it.each([...reads, ...(enduresUnreadableWrites ? writes : [])])(
+    '%s with a body cut short is answered, and the connection goes on',
+    async (_what, opcode) => {
+      const zk = await peer()
+      expect((await zk.send(opcode, hex('0000'))).error).toBe('MARSHALLING_ERROR')
+      expect((await zk.sync()).error).toBe('OK')
+    },
+  )
 
   it.each([
     ['a path of negative length', (writer: Writer) => writer.int(-2)],
@@ -132,19 +138,21 @@ describe('after a handshake', () => {
     expect((await zk.sync()).error).toBe('OK')
   })
 
-  it('an ACL list of 2^31 − 1 entries is refused', async () => {
-    const { zk, root } = await stage()
-    const answer = await zk.send(
-      1,
-      body((writer) => {
-        writer.string(`${root}/a`)
-        writer.bytes(null)
-        writer.int(0x7fffffff)
-      }),
-    )
-    expect(answer.error).toBe('MARSHALLING_ERROR')
-    expect((await zk.exists(`${root}/a`)).error).toBe('NO_NODE')
-  })
+  if (enduresUnreadableWrites) {
+    it('an ACL list of 2^31 − 1 entries is refused', async () => {
+      const { zk, root } = await stage()
+      const answer = await zk.send(
+        1,
+        body((writer) => {
+          writer.string(`${root}/a`)
+          writer.bytes(null)
+          writer.int(0x7fffffff)
+        }),
+      )
+      expect(answer.error).toBe('MARSHALLING_ERROR')
+      expect((await zk.exists(`${root}/a`)).error).toBe('NO_NODE')
+    })
+  }
 
   it('bytes behind a request are ignored', async () => {
     const { zk, root } = await stage()
