@@ -1,0 +1,18 @@
+import { expect, test } from 'vitest'
+import { storm } from './storm.js'
+
+// `LATCHKEY_STORM_SECONDS=60 npx vitest run --project unit test/storm` is the whole storm.
+const seconds = Number(process.env['LATCHKEY_STORM_SECONDS'] ?? 5)
+
+test(
+  `10 clients work through ${seconds} s of 200 cut connections a second, and nothing is left behind`,
+  async () => {
+    const report = await storm({ clients: 10, cutsPerSecond: 200, seconds })
+    console.info(JSON.stringify(report))
+    // The proxy can cut only what has been connected again: on a busy machine a little less than asked for.
+    expect(report.cuts).toBeGreaterThan(seconds * 100)
+    expect(report.succeeded).toBeGreaterThan(report.cuts)
+    expect(report.heapGrowthBytes).toBeLessThan(10 * 1024 * 1024)
+  },
+  seconds * 1_000 + 60_000,
+)
