@@ -244,11 +244,14 @@ export async function dockerEngine(
   const ports = await freePorts(servers)
   const published = reachableHost(client) === LOOPBACK ? LOOPBACK : '0.0.0.0'
   const dispose = async (): Promise<void> => {
-    await Promise.all(members.map(async (member) => member.remove()))
-    await network.remove()
-    // Whatever could not be removed stays with the watchdog; the rest it finds gone.
-    watchdog.close()
-    returnPorts(ports)
+    try {
+      await Promise.all(members.map(async (member) => member.remove()))
+      await network.remove()
+    } finally {
+      // It tries once more what could not be removed; the rest it finds gone.
+      watchdog.close()
+      returnPorts(ports)
+    }
   }
   try {
     for (const [index, port] of ports.entries()) {

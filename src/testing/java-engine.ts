@@ -241,12 +241,19 @@ export async function javaEngine(servers: number, options: TestEnsembleOptions):
   return {
     members,
     async [Symbol.asyncDispose]() {
-      await Promise.all(members.map(async (member) => member.end('kill')))
-      await rm(directory, { recursive: true, force: true, maxRetries: 3 })
-      watchdog.close()
-      returnPorts(
-        ports.flatMap(({ client, quorum, election, secure }) => [client, quorum, election, secure ?? 0]),
-      )
+      try {
+        await Promise.all(members.map(async (member) => member.end('kill')))
+        await rm(directory, { recursive: true, force: true, maxRetries: 3 })
+      } finally {
+        watchdog.close()
+        const all = ports.flatMap(({ client, quorum, election, secure }) => [
+          client,
+          quorum,
+          election,
+          secure,
+        ])
+        returnPorts(all.filter((port) => port !== undefined))
+      }
     },
   }
 }

@@ -68,13 +68,15 @@ function unpacked(): ZooKeeperJars | undefined {
   return { classpath: entries.join(delimiter), version, origin: 'ZOOKEEPER_HOME' }
 }
 
-/** Debian's jar names all that it needs in its manifest, but for a logger. */
+/** Debian's jar names what it needs in its manifest, but for a logger and, for TLS, a part of Netty. */
 function installed(): ZooKeeperJars | undefined {
   const jar = join(DEBIAN_JARS, 'zookeeper.jar')
   if (!existsSync(jar)) return undefined
-  const logger = ['slf4j-simple.jar', 'netty-all.jar'].map((name) => join(DEBIAN_JARS, name))
+  const more = ['slf4j-simple.jar', 'netty-codec.jar', 'netty-resolver.jar'].map((name) =>
+    join(DEBIAN_JARS, name),
+  )
   return {
-    classpath: [...logger.filter((path) => existsSync(path)), jar].join(delimiter),
+    classpath: [...more.filter((path) => existsSync(path)), jar].join(delimiter),
     version: jarsIn(DEBIAN_JARS)
       .map(versionInName)
       .find((found) => found !== undefined),
