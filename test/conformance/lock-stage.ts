@@ -1,0 +1,25 @@
+/** What tests of locks on real servers need besides the stage: waiting for what happens, and ending a session. */
+import type { Client } from 'latchkey'
+import { connect } from 'latchkey'
+import { deferred } from '../../src/runtime/deferred.js'
+import { servers } from '../support/ensemble.js'
+
+/** Resolves when `path` has that many children. */
+export async function untilChildren(zk: Client, path: string, count: number): Promise<void> {
+  await zk.sync(path)
+  for (;;) {
+    const changed = deferred<undefined>()
+    const watch = (): void => changed.resolve(undefined)
+    const { children } = await zk.children(path, { watch })
+    if (children.length === count) return zk.removeWatch(path, watch)
+    await changed.promise
+  }
+}
+
+/** Ends a client's session as its expiry would: by closing it from another connection. */
+export async function endSession(zk: Client): Promise<void> {
+  const session = zk.exportSession()
+  if (session === undefined) throw new Error('the client has no session')
+  const killer = await connect(servers.connectString, { session })
+  await killer.close()
+}
