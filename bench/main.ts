@@ -43,7 +43,13 @@ async function main(): Promise<void> {
   }
   const results = await runBench(options.bench, options)
   console.log(textOf(options.bench, results))
-  await keep(options, [results.header, ...results.samples])
+  const records: object[] = [results.header, ...results.samples]
+  if (options.bench === 'mutex' && options.scenarios === undefined) {
+    const { records: counts, text } = await countWaiters(options)
+    console.log(`\n### Cost of a hand-over as the waiters grow\n\n${text}`)
+    records.push(...counts)
+  }
+  await keep(options, records)
 }
 
 await main()

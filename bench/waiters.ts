@@ -58,6 +58,7 @@ async function countFor(waiters: number): Promise<Count> {
     const before = await traffic(server)
     const grants = queueUp(clients, waiters)
     await allWatching(server, waiters)
+    await settled(clients)
     const queued = await traffic(server)
     const handOvers = Math.min(HAND_OVERS, waiters)
     let holder = first
@@ -65,16 +66,16 @@ async function countFor(waiters: number): Promise<Count> {
       await holder.release()
       holder = await grants.next()
     }
-    // What is still under way, such as an event to somebody who was not concerned, is behind this.
-    await Promise.all(clients.map(async (client) => client.sync('/')))
+    await settled(clients)
     const after = await traffic(server)
     return {
       kind: 'waiters',
       waiters,
       handOvers,
-      wakeUps: (after.events - queued.events) / handOvers,
+      // Less the answer to the earlier question.
+      wakeUps: (after.events - queued.events - 1) / handOvers,
       requestsPerHandOver: (after.requests - queued.requests - CLIENTS) / handOvers,
-      requestsPerEnqueue: (queued.requests - before.requests) / waiters,
+      requestsPerEnqueue: (queued.requests - before.requests - CLIENTS) / waiters,
     }
   } finally {
     await Promise.all(clients.map(async (client) => client.close()))
@@ -103,11 +104,16 @@ function queueUp(clients: readonly Client[], waiters: number): { next(): Promise
   }
 }
 
+/** Every reply and event that is under way, also those to somebody who is not concerned, has come by then. */
+async function settled(clients: readonly Client[]): Promise<void> {
+  await Promise.all(clients.map(async (client) => client.sync('/')))
+}
+
 async function allWatching(server: TestServer, waiters: number): Promise<void> {
   while (server.control.watchCounts().data < waiters) await setImmediate()
 }
 
-/** A packet that answers no request is an event. */
+/** A packet that answers no request is an event, but for the answer to each question of this kind. */
 async function traffic({ server, control }: TestServer): Promise<{ requests: number; events: number }> {
   const mntr = await fourLetterWord(server.host, server.port, 'mntr')
   const count = (name: string): number =>
