@@ -62,7 +62,7 @@ export class EmbeddedServer implements AsyncDisposable {
     this.#port = settings.port
     const { runtime, tickTimeMs } = settings
     const sessions = new SessionTable<Caller>(runtime, tickTimeMs, (session) => this.#expire(session))
-    this.#state = new State(runtime, sessions, new Watches<Caller>(), {
+    this.#state = new State(runtime, sessions, new Watches<Caller>(settings.emulate === '3.9'), {
       applied: (transaction) => this.#applied(transaction),
     })
     const { reapIntervalMs: intervalMs, maxNeverUsedMs } = settings
@@ -218,6 +218,7 @@ export class EmbeddedServer implements AsyncDisposable {
       reconfigEnabled,
       sequenceOverflow,
       exactWatchRemoval: emulate === '3.9',
+      strictChecks: emulate !== '3.5',
     }
     return {
       settings,

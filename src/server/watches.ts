@@ -19,6 +19,7 @@ export const Mode = { oneShot: 1, persistent: 2, recursive: 4, any: 7 } as const
 export class WatchTable<W extends Watcher> {
   readonly #byPath = new Map<string, Map<W, number>>()
   readonly #byWatcher = new Map<W, Set<string>>()
+  readonly #coexist: boolean
   #recursive = 0
   #size = 0
 
@@ -35,11 +36,16 @@ export class WatchTable<W extends Watcher> {
     return this.#byWatcher
   }
 
+  /** @param coexist - whether one connection may have several kinds on one path; else the latest replaces the others. */
+  constructor(coexist = true) {
+    this.#coexist = coexist
+  }
+
   add(path: string, watcher: W, mode: number): void {
     let watchers = this.#byPath.get(path)
     if (watchers === undefined) this.#byPath.set(path, (watchers = new Map<W, number>()))
     const before = watchers.get(watcher) ?? 0
-    this.#set(path, watchers, watcher, before, before | mode)
+    this.#set(path, watchers, watcher, before, this.#coexist ? before | mode : mode)
   }
 
   has(path: string, watcher: W, mode: number): boolean {
@@ -113,8 +119,14 @@ export interface Change {
 }
 
 export class Watches<W extends Watcher = Watcher> {
-  readonly data = new WatchTable<W>()
-  readonly children = new WatchTable<W>()
+  readonly data: WatchTable<W>
+  readonly children: WatchTable<W>
+
+  /** @param coexist - false before 3.9 (ZOOKEEPER-4466): see {@link WatchTable}. */
+  constructor(coexist = true) {
+    this.data = new WatchTable<W>(coexist)
+    this.children = new WatchTable<W>(coexist)
+  }
 
   get size(): number {
     return this.data.size + this.children.size

@@ -107,6 +107,7 @@ export function remove(context: Context, caller: Caller, draft: Draft, request: 
   const parentPath = parentPart(path)
   if (isSpecialPath(path)) refuse('BAD_ARGUMENTS')
   const parent = requireNode(draft, parentPath)
+  if (!context.strictChecks) requireNode(draft, path)
   context.access.check(parent.acl, Perms.DELETE, caller.identities)
   const node = requireNode(draft, path)
   nextVersion(node.version, request.version)

@@ -21,6 +21,11 @@ export interface Context {
   readonly sequenceOverflow: 'wrap' | 'stick'
   /** True from 3.9 on: removeWatches tells one-shot from persistent watches. */
   readonly exactWatchRemoval: boolean
+  /**
+   * True but for 3.5: exists needs READ; delete looks at the permission before the znode; flags that are none spoil a
+   * whole multi.
+   */
+  readonly strictChecks: boolean
 }
 
 /** Does what is asked and gives the reply's body; throws a refusal for an error code. */

@@ -22,10 +22,10 @@ function codeOf({ op, flags }: Creation): number {
 }
 
 /** What a real server does not even decode: not a matter of one operation, the whole request is refused. */
-function isUnreadable(operation: MultiOperation): boolean {
+function isUnreadable(operation: MultiOperation, strict: boolean): boolean {
   if (isRead(operation)) return true
   if (!('flags' in operation) || operation.op === 'createTTL') return false
-  return changes.isTtlFlag(operation.flags) || operation.flags < 0 || operation.flags > 6
+  return changes.isTtlFlag(operation.flags) || (strict && (operation.flags < 0 || operation.flags > 6))
 }
 
 function applyOne(context: Context, caller: Caller, draft: Draft, operation: MultiOperation): MultiResult {
@@ -61,7 +61,8 @@ const isRead = ({ op }: MultiOperation): boolean => op === 'getData' || op === '
 export const multi: Handler<readonly MultiOperation[], readonly MultiResult[]> = (context, caller, list) => {
   const { state, limits } = context
   const { id } = caller.session
-  if (list.some(isUnreadable)) return state.write(id, () => refuse('MARSHALLING_ERROR'))
+  if (list.some((each) => isUnreadable(each, context.strictChecks)))
+    return state.write(id, () => refuse('MARSHALLING_ERROR'))
   if (list.length > limits.multiOperations) return state.write(id, () => refuse('BAD_ARGUMENTS'))
   const draft = state.draft()
   draft.isMulti = true
