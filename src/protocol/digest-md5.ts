@@ -17,6 +17,8 @@ export interface DigestParts {
   readonly nc: string
   readonly qop: string
   readonly digestUri: string
+  /** Whom to act for, where that is said. */
+  readonly authzid?: string | undefined
 }
 
 function md5(...parts: readonly (string | Buffer)[]): Buffer {
@@ -28,7 +30,8 @@ function md5(...parts: readonly (string | Buffer)[]): Buffer {
 /** The `response` directive; with `side: 'server'` the `rspauth` that the server proves itself with. */
 export function digestResponse(parts: DigestParts, password: string, side: 'client' | 'server'): string {
   const secret = md5(`${parts.username}:${parts.realm}:${password}`)
-  const a1 = md5(secret, `:${parts.nonce}:${parts.cnonce}`).toString('hex')
+  const actingFor = parts.authzid === undefined ? '' : `:${parts.authzid}`
+  const a1 = md5(secret, `:${parts.nonce}:${parts.cnonce}${actingFor}`).toString('hex')
   const a2 = md5(`${side === 'client' ? 'AUTHENTICATE' : ''}:${parts.digestUri}`).toString('hex')
   return md5(`${a1}:${parts.nonce}:${parts.nc}:${parts.cnonce}:${parts.qop}:${a2}`).toString('hex')
 }

@@ -1,31 +1,19 @@
 /** The server's side of SASL DIGEST-MD5 (RFC 2831) as ZooKeeper uses it: realm zk-sasl-md5, quality auth. */
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
+import {
+  digestResponse,
+  formatDirectives,
+  parseDirectives,
+  SASL_SERVER_NAME,
+  SASL_SERVICE,
+} from '../protocol/digest-md5.js'
+import type { DigestParts } from '../protocol/digest-md5.js'
 import type { Random } from '../runtime/random.js'
-
-const REALM = 'zk-sasl-md5'
-const DIGEST_URI = 'zookeeper/'
-
-const md5 = (...parts: readonly (string | Buffer)[]): Buffer => {
-  const hash = createHash('md5')
-  for (const part of parts) hash.update(part)
-  return hash.digest()
-}
 
 export interface SaslStep {
   readonly token: Buffer
   /** Who it is, once that is proved. */
   readonly user?: string
-}
-
-/** `name=value` and `name="value"`, comma-separated; a backslash quotes inside quotes. */
-function parse(text: string): ReadonlyMap<string, string> {
-  const fields = new Map<string, string>()
-  for (const [, name = '', quoted, plain] of text.matchAll(
-    /([a-z-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^,\s]*))/gi,
-  )) {
-    fields.set(name.toLowerCase(), quoted === undefined ? (plain ?? '') : quoted.replace(/\\(.)/g, '$1'))
-  }
-  return fields
 }
 
 export class DigestMd5Exchange {
@@ -42,27 +30,34 @@ export class DigestMd5Exchange {
   respond(token: Buffer): SaslStep | undefined {
     if (!this.#isChallenged) {
       this.#isChallenged = true
-      const challenge = `realm="${REALM}",nonce="${this.#nonce}",charset=utf-8,algorithm=md5-sess,qop="auth"`
-      return { token: Buffer.from(challenge) }
+      const realm = formatDirectives([
+        ['realm', SASL_SERVER_NAME],
+        ['nonce', this.#nonce],
+      ])
+      // The quality is quoted in a challenge, and bare in a response (RFC 2831).
+      return { token: Buffer.from(`${realm},charset=utf-8,algorithm=md5-sess,qop="auth"`) }
     }
-    const fields = parse(token.toString('utf8'))
+    const fields = parseDirectives(token.toString('utf8'))
     const get = (name: string): string => fields.get(name) ?? ''
     const user = get('username')
     const password = this.#users.get(user)
     const digestUri = get('digest-uri')
     if (password === undefined || get('nonce') !== this.#nonce || get('nc') !== '00000001') return undefined
-    if (!digestUri.startsWith(DIGEST_URI) || (fields.get('qop') ?? 'auth') !== 'auth') return undefined
-    const secret = md5(`${user}:${get('realm')}:${password}`)
-    const authzid = fields.get('authzid')
-    const suffix = authzid === undefined ? '' : `:${authzid}`
-    const a1 = md5(secret, `:${this.#nonce}:${get('cnonce')}${suffix}`).toString('hex')
-    const proof = (a2: string): string =>
-      md5(`${a1}:${this.#nonce}:${get('nc')}:${get('cnonce')}:auth:${md5(a2).toString('hex')}`).toString(
-        'hex',
-      )
-    const expected = Buffer.from(proof(`AUTHENTICATE:${digestUri}`))
+    if (!digestUri.startsWith(`${SASL_SERVICE}/`) || (fields.get('qop') ?? 'auth') !== 'auth')
+      return undefined
+    const parts: DigestParts = {
+      username: user,
+      realm: get('realm'),
+      nonce: this.#nonce,
+      cnonce: get('cnonce'),
+      nc: get('nc'),
+      qop: 'auth',
+      digestUri,
+      authzid: fields.get('authzid'),
+    }
+    const expected = Buffer.from(digestResponse(parts, password, 'client'))
     const given = Buffer.from(get('response'))
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined
-    return { token: Buffer.from(`rspauth=${proof(`:${digestUri}`)}`), user }
+    return { token: Buffer.from(`rspauth=${digestResponse(parts, password, 'server')}`), user }
   }
 }
