@@ -45,7 +45,8 @@ const defaultLimits: ServerLimits = {
 
 /**
  * Which server to be where versions differ. `3.8`: events carry zxid −1, removeWatches by type takes persistent ones
- * with it, a watch replaces one of another kind on the same path. `3.5`: besides, exists needs no permission, and no getEphemerals, getAllChildrenNumber, setWatches2, addWatch, whoAmI, multiRead.
+ * with it, a watch replaces one of another kind on the same path. `3.5`: besides, exists needs no permission, and there
+ * is no getEphemerals, getAllChildrenNumber, setWatches2, addWatch, whoAmI, multiRead.
  */
 export type EmulatedVersion = '3.5' | '3.8' | '3.9'
 

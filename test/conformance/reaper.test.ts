@@ -1,4 +1,7 @@
-/** Containers and TTL nodes, deleted by the server when they are over. The run's servers look every second. */
+/**
+ * Containers and TTL nodes, deleted by the server when they are over. The run's servers look every second. The sessions
+ * here say nothing while they wait: their timeout is longer than that of a test.
+ */
 import { describe, expect, it } from 'vitest'
 import type { Peer } from './peer.js'
 import { stage } from './stage.js'
@@ -13,7 +16,7 @@ async function gone(zk: Peer, path: string): Promise<void> {
 
 describe('a container', () => {
   it('is deleted when its last child is gone, and its watches hear so', async () => {
-    const { zk, root } = await stage()
+    const { zk, root } = await stage({ timeoutMs: 60_000 })
     await zk.createContainer(`${root}/used`)
     await zk.createContainer(`${root}/fresh`)
     await zk.createContainer(`${root}/full`)
@@ -26,7 +29,7 @@ describe('a container', () => {
   })
 
   it('takes children that are containers, and goes after them', async () => {
-    const { zk, root } = await stage()
+    const { zk, root } = await stage({ timeoutMs: 60_000 })
     await zk.createContainer(`${root}/outer`)
     await zk.createContainer(`${root}/outer/inner`)
     await zk.create(`${root}/outer/inner/a`)
@@ -38,7 +41,7 @@ describe('a container', () => {
 
 describe('a TTL node', () => {
   it('is deleted when it was not changed for its time and has no children', async () => {
-    const { zk, root } = await stage()
+    const { zk, root } = await stage({ timeoutMs: 60_000 })
     await zk.createTtl(`${root}/short`, 1)
     await zk.createTtl(`${root}/parent`, 1)
     await zk.create(`${root}/parent/a`)

@@ -56,8 +56,8 @@ export async function area(on: Peer): Promise<string> {
 }
 
 /** A session and its area. */
-export async function stage(): Promise<{ zk: Peer; root: string }> {
-  const zk = await peer()
+export async function stage(options: Partial<RawConnectOptions> = {}): Promise<{ zk: Peer; root: string }> {
+  const zk = await peer(options)
   return { zk, root: await area(zk) }
 }
 
