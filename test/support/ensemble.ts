@@ -3,8 +3,3 @@ import { inject } from 'vitest'
 import type { RunServers } from './ensemble-setup.js'
 
 export const servers: RunServers = inject('servers')
-
-/** Whether the servers are of this version or newer. */
-export function atLeast(version: string): boolean {
-  return servers.version.localeCompare(version, 'en', { numeric: true }) >= 0
-}
