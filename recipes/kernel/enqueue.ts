@@ -155,7 +155,11 @@ export async function listFor(
   }
 }
 
-async function makeContainer({ zk, container, dialect, acl }: QueueSpec, attempt: Attempt): Promise<void> {
+/** Makes the parent, or makes it again. */
+export async function makeContainer(
+  { zk, container, dialect, acl }: QueueSpec,
+  attempt: Attempt,
+): Promise<void> {
   const { signal } = attempt
   attempt.stage = 'making the parent'
   const mode = dialect.parents !== 'persistent' && zk.supports('containers') ? 'container' : 'persistent'

@@ -79,7 +79,7 @@ export class Janitor {
   }
 
   /** Takes over a create that nobody waits for any more: whatever it makes is deleted. */
-  abandon(creating: Promise<Created>, lost: LostCreate): void {
+  abandon(creating: Promise<Pick<Created, 'path'>>, lost: LostCreate): void {
     this.#pending++
     void creating
       .then(
