@@ -1,5 +1,6 @@
 /** Who stands in the line of a read-write lock, and who of them holds. */
 import type { Attempt } from '../kernel/attempt.js'
+import { birthInName, isAmbiguous } from '../kernel/birth-order.js'
 import type { ContenderQueue } from '../kernel/contender-queue.js'
 import { membersOf, type QueueMember } from '../kernel/members.js'
 
@@ -8,13 +9,15 @@ export interface ReadWriteContender extends QueueMember {
   readonly kind: 'read' | 'write'
   /** As of the answer; things may have moved on. */
   readonly role: 'holder' | 'waiter'
+  /** Its fencing token: of a reader that was a writer, the czxid of that. */
+  readonly czxid: bigint
 }
 
 /**
  * The whole line with its roles.
  *
  * Two of one number are a writer and the reader that it becomes, both held by the same one (Curator's downgrade takes
- * two steps). A reader that Curator 5.4 made by a downgrade stands at the end of the line and is shown as a waiter,
+ * two steps), but for the end of the counter, where numbers repeat (kernel/birth-order.ts). A reader that Curator 5.4 made by a downgrade stands at the end of the line and is shown as a waiter,
  * though Curator takes it for a holder: nothing in its znode tells.
  */
 export async function lineOf(
@@ -22,13 +25,16 @@ export async function lineOf(
   isReader: (name: string) => boolean,
   attempt: Attempt,
 ): Promise<ReadWriteContender[]> {
-  const members = await membersOf(queue, attempt)
+  const found = await membersOf(queue, attempt)
+  const members = found
+    .map((member) => ({ ...member, czxid: birthInName(member.name) ?? member.czxid }))
+    .sort((a, b) => (isAmbiguous(a) && isAmbiguous(b) ? (a.czxid < b.czxid ? -1 : 1) : 0))
   const writers = members.filter(({ name }) => !isReader(name))
   const [first] = members
   const [firstWriter] = writers
   return members.map((member) => {
     const { sequence } = member
-    const isOfFirst = sequence === first?.sequence
+    const isOfFirst = member === first || (sequence === first?.sequence && !isAmbiguous(member))
     if (!isReader(member.name)) return { ...member, kind: 'write', role: isOfFirst ? 'holder' : 'waiter' }
     const isBeforeWriters =
       firstWriter === undefined || members.indexOf(member) < members.indexOf(firstWriter)

@@ -22,6 +22,8 @@ test('one transaction: readers behind are let in, a writer behind goes on waitin
   expect([reader.settled, writer.settled, behind.settled]).toEqual([true, false, false])
   expect(read.path).toMatch(/_c_[0-9a-f-]{36}-__READ__0000000000$/)
   expect(read.fencingToken).toBe(write.fencingToken)
+  const [shown] = await cluster.until(locks[4]!.contenders())
+  expect(shown).toMatchObject({ path: read.path, czxid: read.fencingToken, role: 'holder' })
   await cluster.until(reader.value!.release())
   await cluster.pass(5_000)
   expect(writer.settled).toBe(false)
