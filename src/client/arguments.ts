@@ -19,7 +19,9 @@ export const EMPTY = Buffer.alloc(0)
 export function toVersion(version: unknown): number {
   if (version === undefined) return -1
   if (typeof version !== 'number' || !Number.isInteger(version)) {
-    throw new TypeError(`version must be an integer, got ${String(version)}`)
+    throw new TypeError(
+      `version must be an integer, got ${typeof version === 'number' ? version : typeof version}`,
+    )
   }
   if ((version | 0) !== version) throw new RangeError(`version must be an int32, got ${version}`)
   return version

@@ -47,7 +47,7 @@ import type { DeleteTreeOptions } from './delete-tree.js'
 import { ensurePath } from './ensure-path.js'
 import type { SessionCredentials } from './options.js'
 import { checkAuth } from './options.js'
-import { StateFeed } from './state-feed.js'
+import type { StateFeed } from './state-feed.js'
 import { operationsTraced, traceOperation } from './tracing.js'
 import { ClientTransaction } from './transaction.js'
 
@@ -389,11 +389,7 @@ export class Client implements Zk, AsyncDisposable {
     return { close, [Symbol.asyncDispose]: async () => close() }
   }
 
-  async #forget(
-    full: string,
-    kinds: readonly ServerWatch[],
-    options: CallOptions,
-  ): Promise<void> {
+  async #forget(full: string, kinds: readonly ServerWatch[], options: CallOptions): Promise<void> {
     try {
       await this.#session.requests.removeWatches(full, kinds, options)
     } catch (error) {

@@ -4,7 +4,6 @@ import type { ZkError } from '../api/errors.js'
 import type { CallOptions, Logger, Session, SessionState } from '../api/zk.js'
 import { Deadline, onAbort } from '../runtime/abort.js'
 import type { Clock } from '../runtime/clock.js'
-import type { Deferred } from '../runtime/deferred.js'
 import { deferred } from '../runtime/deferred.js'
 
 type Listener = (state: SessionState, session: Session | undefined) => void
@@ -101,9 +100,9 @@ export class StateFeed {
   }
 
   async *states(signal: AbortSignal | undefined): AsyncIterableIterator<SessionState> {
-    let wake: Deferred<void> = deferred<void>()
-    const unlisten = this.listen(() => wake.resolve())
-    const unabort = onAbort(signal, () => wake.resolve())
+    let wake = deferred<undefined>()
+    const unlisten = this.listen(() => wake.resolve(undefined))
+    const unabort = onAbort(signal, () => wake.resolve(undefined))
     try {
       let last: SessionState | undefined
       while (signal?.aborted !== true) {
@@ -113,7 +112,7 @@ export class StateFeed {
         // A change while the reader was busy is seen at once; several are one.
         if (this.#source?.state !== last) continue
         await wake.promise
-        wake = deferred<void>()
+        wake = deferred<undefined>()
       }
     } finally {
       unlisten()

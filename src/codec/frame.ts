@@ -7,10 +7,12 @@ import { ProtocolError } from '../api/errors.js'
 import type { Writer } from './writer.js'
 
 const HEADER_BYTES = 4
+const NONE = Buffer.alloc(0)
 
 export class FrameSplitter {
   readonly #maxBytes: number
-  #parts: Buffer[] = []
+  /** The first `#held` bytes are those of the frame that is under way. Grows with what comes, not with what is announced. */
+  #buffer: Buffer = NONE
   #held = 0
   /** Bytes needed before the next frame is whole, its header included; the header alone while that is not whole. */
   #needed = HEADER_BYTES
@@ -56,24 +58,27 @@ export class FrameSplitter {
   #fill(chunk: Buffer): number {
     let offset = 0
     while (this.#held < this.#needed && offset < chunk.length) {
-      const take = Math.min(this.#needed - this.#held, chunk.length - offset)
-      this.#parts.push(Buffer.from(chunk.subarray(offset, offset + take)))
-      this.#held += take
-      offset += take
-      if (this.#needed === HEADER_BYTES && this.#held === HEADER_BYTES) {
-        const header = Buffer.concat(this.#parts)
-        this.#parts = [header]
-        this.#needed = HEADER_BYTES + this.#length(header, 0)
-      }
+      const end = Math.min(offset + this.#needed - this.#held, chunk.length)
+      this.#grow(this.#held + end - offset)
+      this.#held += chunk.copy(this.#buffer, this.#held, offset, end)
+      offset = end
+      if (this.#needed === HEADER_BYTES && this.#held === HEADER_BYTES)
+        this.#needed = HEADER_BYTES + this.#length(this.#buffer, 0)
     }
-    // A peer that drips single bytes must not make us hold an object for each of them.
-    if (this.#parts.length > 64) this.#parts = [Buffer.concat(this.#parts)]
     return offset
   }
 
+  /** To twice its size at least, so that a frame that comes byte by byte costs time in proportion. */
+  #grow(bytes: number): void {
+    if (bytes <= this.#buffer.length) return
+    const grown = Buffer.allocUnsafeSlow(Math.max(bytes, Math.min(this.#buffer.length * 2, this.#needed)))
+    this.#buffer.copy(grown, 0, 0, this.#held)
+    this.#buffer = grown
+  }
+
   #takeHeld(): Buffer {
-    const frame = Buffer.concat(this.#parts)
-    this.#parts = []
+    const frame = this.#buffer.subarray(0, this.#held)
+    this.#buffer = NONE
     this.#held = 0
     this.#needed = HEADER_BYTES
     return frame

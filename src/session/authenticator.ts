@@ -14,7 +14,8 @@ import { authenticate, checkCredential, presentCredential } from './authenticati
 export class Authenticator {
   readonly #credentials: Credentials
   readonly #allowInsecure: boolean
-  #waiting: Deferred<undefined>[] = []
+  readonly #waiting: Deferred<undefined>[] = []
+  #closedWith: ZkError | undefined
 
   constructor(credentials: Credentials, allowInsecure: boolean) {
     this.#credentials = credentials
@@ -49,6 +50,7 @@ export class Authenticator {
   }
 
   async #nextTime(): Promise<void> {
+    if (this.#closedWith !== undefined) throw this.#closedWith
     const accepted = deferred<undefined>()
     this.#waiting.push(accepted)
     await accepted.promise
@@ -61,6 +63,7 @@ export class Authenticator {
 
   /** There will be no other connection. */
   closed(error: ZkError): void {
+    this.#closedWith = error
     for (const waiting of this.#waiting.splice(0)) waiting.reject(error)
   }
 }

@@ -97,7 +97,7 @@ export class RequestQueue {
       operation: operation as unknown as Operation,
       request,
       path: spec.path,
-      finish: spec.finish as (reply: never) => unknown,
+      finish: spec.finish,
       resolve: resolve as (value: unknown) => void,
       reject,
       generation: options?.generation,

@@ -180,7 +180,6 @@ export class SessionClient {
 
   /** Adds an identity to this and every later connection. Resolves when the server has accepted it. */
   async addCredential(scheme: string, auth: Buffer): Promise<void> {
-    if (this.#closedWith !== undefined) throw this.#closedWith
     const { name } = this.#machine.link
     const link = name === 'up' || name === 'authenticating' ? this.#link : undefined
     return this.#authenticator.add(scheme, auth, link)

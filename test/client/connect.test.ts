@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { connect, type ConnectOptions, type SessionState } from 'latchkey'
 import { parseConnectString } from '../../src/session/connect-string.js'
-import { MemoryNetwork } from '../../src/transport/memory.js'
+import type { MemoryNetwork } from '../../src/transport/memory.js'
 import type { Connection, ConnectionEvents, Endpoint, Transport } from '../../src/transport/transport.js'
 import { ScriptedPeer } from '../support/scripted-peer.js'
 import { failureOf, watched, World } from '../support/world.js'

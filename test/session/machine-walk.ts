@@ -50,7 +50,7 @@ export const moves: fc.Arbitrary<Move[]> = fc.array(
   fc.oneof(
     often(2, fc.record({ move: constant('wait'), ms: fc.integer({ min: 0, max: 4_000 }) })),
     often(3, fc.record({ move: constant('wake'), late: fc.oneof(constant(0), fc.nat(20_000)) })),
-    often(4, constant({ move: 'opened' } as Move)),
+    often(4, constant({ move: 'opened' })),
     often(3, fc.record({ move: constant('lost'), roundOver: fc.boolean(), stable: fc.boolean() })),
     often(
       6,
@@ -61,14 +61,14 @@ export const moves: fc.Arbitrary<Move[]> = fc.array(
         timeoutMs: fc.constantFrom(9_000, 4_000, 1),
       }),
     ),
-    often(5, constant({ move: 'authenticated' } as Move)),
-    often(1, constant({ move: 'auth-failed' } as Move)),
-    often(1, constant({ move: 'expired' } as Move)),
-    often(1, constant({ move: 'read-write-found' } as Move)),
-    often(3, constant({ move: 'answered' } as Move)),
+    often(5, constant({ move: 'authenticated' })),
+    often(1, constant({ move: 'auth-failed' })),
+    often(1, constant({ move: 'expired' })),
+    often(1, constant({ move: 'read-write-found' })),
+    often(3, constant({ move: 'answered' })),
     often(1, fc.record({ move: constant('close'), keepSession: fc.boolean() })),
-    often(1, constant({ move: 'close-answered' } as Move)),
-  ) as fc.Arbitrary<Move>,
+    often(1, constant({ move: 'close-answered' })),
+  ),
   { maxLength: 60 },
 )
 
@@ -137,7 +137,7 @@ export class MachineWalk {
     // As the shell does it: before bytes are looked at, the deadline is.
     if (wakeAt(this.state, this.vitals) <= this.now) {
       this.feed({ type: 'tick' })
-      if (this.state.link.name !== 'handshaking') return
+      if (this.#phase() !== 'handshaking') return
     }
     const claimed = this.state.session?.readWrite === true ? this.state.session.id : undefined
     const sessionId =
@@ -147,6 +147,10 @@ export class MachineWalk {
     this.heardAt = this.now
     const reply = { sessionId, timeoutMs: granted, readOnly, password: Buffer.alloc(16) }
     this.feed({ type: 'handshake', reply })
+  }
+
+  #phase(): string {
+    return this.state.link.name
   }
 
   feed(event: MachineEvent): void {

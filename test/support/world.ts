@@ -63,12 +63,10 @@ export class World implements AsyncDisposable {
 
   /** Lets time pass until `promise` settles, and passes its outcome on. */
   async until<T>(promise: Promise<T>, limitMs = 120_000): Promise<T> {
-    let settled = false
-    const settle = (): void => void (settled = true)
-    promise.then(settle, settle)
+    const outcome = watched(promise)
     const start = this.clock.now()
     await this.clock.advance(0)
-    for (let step = 0.5; !settled; step = Math.min(step * 1.05, 50)) {
+    for (let step = 0.5; !outcome.settled; step = Math.min(step * 1.05, 50)) {
       if (this.clock.now() - start > limitMs)
         throw new Error(`not settled after ${limitMs} ms of virtual time`)
       await this.clock.advance(step)
