@@ -77,3 +77,12 @@ export type { ReadWriteDialectName } from '../recipes/read-write-lock/read-write
 export { MultiLock } from '../recipes/multi-lock.js'
 export type { Lock, LockContender, MultiHold } from '../recipes/multi-lock.js'
 export type { QueueMember } from '../recipes/kernel/members.js'
+export { Semaphore } from '../recipes/semaphore/semaphore.js'
+export type {
+  SemaphoreDialectName,
+  SemaphoreOptions,
+  SemaphoreRunOptions,
+} from '../recipes/semaphore/semaphore.js'
+export type { Lease } from '../recipes/semaphore/lease.js'
+export type { SemaphoreContender } from '../recipes/semaphore/pool.js'
+export type { SharedPermits } from '../recipes/semaphore/permit-limit.js'
