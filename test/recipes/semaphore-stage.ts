@@ -102,6 +102,7 @@ export class Ledger {
   granted(lease: Lease, limit: number): void {
     if (this.#layout === 'native')
       for (const path of lease.znodes) if (this.#owners.has(path)) this.#take(path)
+    this.most = Math.max(this.most, this.taken)
     expect(this.taken).toBeLessThanOrEqual(limit)
   }
 
@@ -117,12 +118,12 @@ export class Ledger {
           : /\/leases\/.*lease-|^\/app\/pool\/[0-9a-f]{32}$/.test(change.path)
       if (isLease) this.#take(change.path)
     }
+    this.most = Math.max(this.most, this.taken)
   }
 
   #take(path: string): void {
     const permits = /-permits-(\d+)-/.exec(path)?.[1] ?? '1'
     this.#taken.set(path, Number(permits))
-    this.most = Math.max(this.most, this.taken)
   }
 
   #forget(path: string): void {
