@@ -68,7 +68,6 @@ export async function connect(connectString?: string, options: ConnectOptions = 
     },
   )
   feed.attach(session)
-  const { acl, requestTimeoutMs } = checked
   const client = new Client({
     session,
     feed,
@@ -76,10 +75,10 @@ export async function connect(connectString?: string, options: ConnectOptions = 
     runtime,
     logger,
     credentials,
-    acl,
-    requestTimeoutMs,
+    acl: checked.acl,
+    requestTimeoutMs: checked.requestTimeoutMs,
   })
-  if (acl === undefined && credentials.size === 0) {
+  if (checked.acl === undefined && credentials.size === 0) {
     logger.info({}, 'no credentials given: znodes are made open to all')
   }
   await traceConnect(

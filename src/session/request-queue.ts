@@ -62,7 +62,6 @@ export class RequestQueue {
   readonly #scratch = new Writer(1024)
   /** In order. A set, as a hundred thousand of them may be given up on in one turn. */
   #waiting = new Set<Entry>()
-  /** Of the session that is live, once its link has been opened. */
   #generation: number | undefined
   #link: Link | undefined
   #pendingBytes = 0
@@ -78,6 +77,15 @@ export class RequestQueue {
   /** Requests not settled by a reply yet. */
   get size(): number {
     return this.#waiting.size + (this.#link?.inFlight ?? 0)
+  }
+
+  /** Of the session that is live or may still be; undefined while there is none. */
+  get generation(): number | undefined {
+    return this.#generation
+  }
+
+  begin(generation: number): void {
+    this.#generation = generation
   }
 
   get pendingBytes(): number {
@@ -183,13 +191,12 @@ export class RequestQueue {
   }
 
   /** A connection takes requests: everything that waits goes out, in order. */
-  open(link: Link, generation: number | undefined): void {
+  open(link: Link): void {
     this.#link = link
-    this.#generation = generation
     const waiting = this.#waiting
     this.#waiting = new Set()
     for (const entry of waiting) {
-      if (entry.generation !== undefined && entry.generation !== generation) {
+      if (entry.generation !== undefined && entry.generation !== this.#generation) {
         this.#expire(entry)
         continue
       }

@@ -9,49 +9,24 @@
  * - Order after a reconnect: credentials, watches, then requests (a watched znode may need the credentials).
  */
 import type { LostReason, ZkError } from '../api/errors.js'
-import { ClosedError, ConnectionLossError, SessionExpiredError } from '../api/errors.js'
-import type { CallOptions, Logger, Session, SessionState } from '../api/zk.js'
+import { ClosedError, ConnectionLossError } from '../api/errors.js'
+import type { Session, SessionState } from '../api/zk.js'
 import type { Reader } from '../codec/reader.js'
-import { watchEventTypes } from '../protocol/constants.js'
-import type { Operation } from '../protocol/operations.js'
 import { operations } from '../protocol/operations.js'
 import type { ConnectReply } from '../protocol/records.js'
-import { errorOfResult, OK, ResultCode } from '../protocol/result-codes.js'
+import { ResultCode } from '../protocol/result-codes.js'
 import { quietController } from '../runtime/abort.js'
-import type { Runtime } from '../runtime/runtime.js'
-import type { Transport } from '../transport/transport.js'
-import type { Credentials } from './authentication.js'
 import { Authenticator } from './authenticator.js'
 import { Hosts } from './hosts.js'
-import type { Server } from './connect-string.js'
 import { Link } from './link.js'
-import type { Effect, MachineEvent, MachineState, Settings, Vitals } from './machine-types.js'
+import type { Effect, MachineEvent, MachineState, Vitals } from './machine-types.js'
 import { initialState, step, wakeAt } from './machine.js'
-import type { Entry, PendingWatch } from './pending.js'
-import { rejectEntry } from './pending.js'
+import type { Entry } from './pending.js'
 import { ReadWriteProbe } from './read-write-probe.js'
-import type { EntrySpec } from './request-queue.js'
-import { RequestQueue } from './request-queue.js'
 import { SessionHandle } from './session-handle.js'
+import type { SessionClientOptions } from './session-options.js'
+import { Traffic } from './traffic.js'
 import { WakeTimer } from './wake-timer.js'
-import { Watches } from './watches.js'
-
-export interface SessionClientOptions {
-  readonly servers: readonly Server[]
-  readonly transport: Transport
-  readonly runtime: Runtime
-  readonly logger: Logger
-  readonly settings: Settings
-  readonly allowReadOnly: boolean
-  readonly attach: { readonly id: bigint; readonly password: Buffer } | undefined
-  readonly credentials: Credentials
-  readonly allowInsecureAuth: boolean
-  readonly maxFrameBytes: number
-  readonly maxRequestBytes: number
-  readonly maxPendingBytes: number
-  /** Takes the chroot off a path of the server. */
-  readonly toClient: (path: string) => string
-}
 
 export interface SessionEvents {
   state(state: SessionState, session: Session | undefined): void
@@ -61,12 +36,8 @@ export interface SessionEvents {
 const STABLE_MS = 1_000
 /** A timer that is later than this was held up by something else in the process. */
 const STALL_MS = 100
-/** Paths of watches in one set-watches request: the server's limit is 1 MiB for the whole (ZOOKEEPER-706). */
-const WATCH_BATCH_BYTES = 128 * 1024
-
 export class SessionClient {
-  readonly watches: Watches
-  readonly requests: RequestQueue
+  readonly traffic: Traffic
   readonly #options: SessionClientOptions
   readonly #events: SessionEvents
   readonly #hosts: Hosts
@@ -81,7 +52,6 @@ export class SessionClient {
   #dials = 0
   #upSince = Infinity
   #provenAt = 0
-  #lastZxid = 0n
   #resumedAt = -Infinity
   #probe: ReadWriteProbe | undefined
   #handle: SessionHandle | undefined
@@ -97,8 +67,7 @@ export class SessionClient {
     this.#authenticator = new Authenticator(options.credentials, options.allowInsecureAuth)
     this.#timer = new WakeTimer(options.runtime.clock, (lateMs) => this.#wake(lateMs))
     this.#machine = initialState(options.settings, options.attach)
-    this.watches = new Watches(options.logger, options.toClient)
-    this.requests = new RequestQueue(options, (entry) => this.#entryDropped(entry))
+    this.traffic = new Traffic(options)
   }
 
   get state(): SessionState {
@@ -118,11 +87,6 @@ export class SessionClient {
     return this.#lastFailure
   }
 
-  /** The newest transaction seen on this session. */
-  get lastZxid(): bigint {
-    return this.#lastZxid
-  }
-
   /** For attaching to the session from another client. Secret: whoever has it owns the session's locks. */
   get password(): Buffer | undefined {
     return this.#machine.session?.password
@@ -135,47 +99,9 @@ export class SessionClient {
   async close(keepSession: boolean): Promise<void> {
     if (this.#closedWith !== undefined) return
     const closed = new Promise<void>((resolve) => this.#closeWaiters.push(resolve))
-    this.requests.refuse(new ClosedError())
+    this.traffic.requests.refuse(new ClosedError())
     this.#dispatch({ type: 'close', keepSession })
     return closed
-  }
-
-  /**
-   * One request that has been checked, under the caller's limits: sent now or, in order, when there is a connection.
-   * Settles with what `spec.finish` makes of the reply.
-   */
-  call<Q, A, T>(
-    operation: Operation<Q, A>,
-    request: Q,
-    spec: EntrySpec<A, T>,
-    options?: CallOptions,
-  ): Promise<T> {
-    // Not async, here and in the client's inner calls: each async function round a promise costs three turns of the
-    // microtask queue.
-    return new Promise<T>((resolve, reject) => {
-      const entry = this.requests.entry(operation, request, spec, resolve, reject, options)
-      try {
-        this.#submit(entry)
-      } catch (error) {
-        rejectEntry(entry, error)
-      }
-    })
-  }
-
-  #submit(entry: Entry): void {
-    const { generation } = entry
-    if (generation !== undefined && generation !== this.#handle?.generation) {
-      throw new SessionExpiredError(`${entry.operation.name}: the session it was meant for is over`, {
-        path: entry.path,
-      })
-    }
-    if (entry.watch !== undefined) this.watches.expect(entry.watch.kind, entry.watch.path)
-    try {
-      this.requests.submit(entry)
-    } catch (error) {
-      if (entry.watch !== undefined) this.watches.unexpect(entry.watch.kind, entry.watch.path)
-      throw error
-    }
   }
 
   /** Adds an identity to this and every later connection. Resolves when the server has accepted it. */
@@ -291,7 +217,7 @@ export class SessionClient {
         opened: () => this.#dispatch({ type: 'opened' }),
         heard: (now) => this.#heard(link, now),
         handshake: (reply) => this.#shaken(reply),
-        notification: (type, path, zxid) => this.#notified(type, path, zxid),
+        notification: (type, path, zxid) => this.traffic.notified(type, path, zxid),
         reply: (entry, err, zxid, reader) => this.#replied(entry, err, zxid, reader),
         proven: (sentAt) => this.#proven(sentAt),
         lost: (error) => this.#linkLost(error ?? new ConnectionLossError('the server closed the connection')),
@@ -319,7 +245,7 @@ export class SessionClient {
     const resumed = session?.readWrite === true ? session : undefined
     this.#link?.sendConnect({
       protocolVersion: 0,
-      lastZxidSeen: this.#lastZxid,
+      lastZxidSeen: this.traffic.lastZxid,
       timeoutMs: settings.sessionTimeoutMs,
       sessionId: resumed?.id ?? 0n,
       password: resumed?.password ?? Buffer.alloc(16),
@@ -342,6 +268,7 @@ export class SessionClient {
     if (session === undefined) return
     this.#controller = quietController()
     this.#handle = new SessionHandle(session, this.#controller.signal)
+    this.traffic.requests.begin(session.generation)
   }
 
   #authenticate(): void {
@@ -349,7 +276,7 @@ export class SessionClient {
     if (link === undefined) return
     if (this.#authenticator.hasNone) return this.#dispatch({ type: 'authenticated' })
     this.#authenticator
-      .present(link, async (token) => this.requests.saslStep(link, token))
+      .present(link, async (token) => this.traffic.requests.saslStep(link, token))
       .then(
         () => {
           if (this.#link === link) this.#dispatch({ type: 'authenticated' })
@@ -366,23 +293,9 @@ export class SessionClient {
     this.#upSince = this.#options.runtime.clock.now()
     this.#lastFailure = undefined
     this.#authenticator.accepted()
-    this.#restoreWatches(link)
+    this.traffic.restoreWatches(link)
     if (this.#machine.link.name === 'up' && this.#machine.link.readOnly) this.#startProbe()
-    this.requests.open(link, this.#handle?.generation)
-  }
-
-  #restoreWatches(link: Link): void {
-    for (const batch of this.watches.batches(this.#lastZxid, WATCH_BATCH_BYTES)) {
-      link.setWatches(batch).then(
-        (err) => {
-          if (err === OK) return
-          const error = errorOfResult(err, 'setWatches')
-          this.#options.logger.error({ err: error }, 'the server did not take the watches back')
-          this.watches.loseBatch(batch)
-        },
-        () => undefined,
-      )
-    }
+    this.traffic.requests.open(link)
   }
 
   #startProbe(): void {
@@ -394,38 +307,10 @@ export class SessionClient {
     })
   }
 
-  #notified(type: number, path: string, zxid: bigint): void {
-    const known = watchEventTypes[type]
-    // −1 carries only a change of state, which the connection itself tells better.
-    if (known === undefined) return
-    // Its zxid is not taken for seen: a transaction may cause several events, and the link break between two of them.
-    this.watches.dispatch(known, path, zxid > 0n ? zxid : undefined)
-  }
-
   #replied(entry: Entry, err: number, zxid: bigint, reader: Reader): void {
-    if (zxid > this.#lastZxid) this.#lastZxid = zxid
-    try {
-      this.requests.answered(entry, err, reader)
-    } catch (error) {
-      this.#entryDropped(entry)
-      throw error
-    }
-    if (entry.watch !== undefined) this.#settleWatch(entry.watch, entry, err)
+    this.traffic.replied(entry, err, zxid, reader)
     if (err === ResultCode.SESSION_EXPIRED) this.#dispatch({ type: 'expired' })
     if (entry.operation === operations.closeSession) this.#dispatch({ type: 'close-answered' })
-  }
-
-  /** The reply of a read that asked for a watch: it is set now, unless the read failed. */
-  #settleWatch(watch: PendingWatch, { absentIs, abandoned }: Entry, err: number): void {
-    const absent = err === absentIs
-    if (err !== OK && !absent) return this.watches.unexpect(watch.kind, watch.path)
-    // If the caller has given up, the server has set the watch all the same: take it back.
-    this.requests.forgetWatches(watch.path, this.watches.settle(watch, absent, abandoned))
-  }
-
-  /** A request that asked for a watch will get no reply. */
-  #entryDropped(entry: Entry): void {
-    if (entry.watch !== undefined) this.watches.unexpect(entry.watch.kind, entry.watch.path)
   }
 
   #linkLost(error: unknown): void {
@@ -440,7 +325,7 @@ export class SessionClient {
     this.#upSince = Infinity
     if (stable) this.#hosts.restart()
     this.#options.logger.debug({ err: error, server: link?.endpoint.hostName }, 'connection lost')
-    if (link !== undefined) this.requests.suspend(link, error)
+    if (link !== undefined) this.traffic.requests.suspend(link, error)
     this.#dispatch({
       type: 'link-lost',
       roundOver: !stable && this.#hosts.exhausted,
@@ -452,12 +337,12 @@ export class SessionClient {
   #sessionOver(reason: LostReason, error: ZkError): void {
     const handle = this.#handle
     this.#handle = undefined
-    this.#lastZxid = 0n
     if (reason !== 'closed') this.#options.logger.warn({ err: error, reason }, 'session over')
+    // First, so that who hears of the end and asks for something is not served by this session's link any more.
+    this.traffic.requests.sessionOver(error)
     handle?.end(reason)
     this.#controller.abort(error)
-    this.watches.lose()
-    this.requests.sessionOver(error)
+    this.traffic.forgetSession()
   }
 
   #sendClose(): void {
@@ -467,7 +352,7 @@ export class SessionClient {
     this.#handle?.end('closed')
     this.#controller.abort(new ClosedError())
     // A session that is still authenticating has taken no requests; closing it needs no credentials.
-    this.requests.closeSession(link)
+    this.traffic.requests.closeSession(link)
   }
 
   #closed(error: ZkError): void {
@@ -478,8 +363,7 @@ export class SessionClient {
     this.#authenticator.closed(error)
     const link = this.#link
     this.#link = undefined
-    this.requests.close(link, error)
-    this.watches.lose()
+    this.traffic.close(link, error)
     for (const resolve of this.#closeWaiters.splice(0)) resolve()
   }
 }

@@ -130,14 +130,17 @@ describe('when the connection is lost', () => {
     const { session } = client
     const bytes = Buffer.from('old')
     const writes: Promise<unknown>[] = []
+    const bound: Promise<unknown>[] = []
     session?.signal.addEventListener('abort', () => {
       writes.push(client.set('/w', bytes))
+      bound.push(failureOf(client.set('/bound', bytes, { generation: 1 })))
       bytes.write('new')
     })
     await world.clock.stall(20_000)
     await world.untilTrue(() => writes.length > 0)
     expect(writes).toHaveLength(1)
     await world.until(Promise.all(writes))
+    expect(await Promise.all(bound)).toMatchObject([{ code: 'SESSION_EXPIRED' }])
     expect(peer.last.requests.map(dataOf)).toEqual(['old'])
   })
 
