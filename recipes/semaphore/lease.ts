@@ -10,9 +10,10 @@ import type { LeasePart } from './lease-part.js'
 
 export class Lease implements AsyncDisposable {
   /**
-   * Identifies this lease, and orders it: greater than that of every lease granted before. Others hold at the same time,
-   * so it does not fence them off as a mutex's does: a store may only refuse tokens below those of all that hold. To
-   * write only while this is held, use {@link guard}. It stays when single permits are given back.
+   * Identifies this lease, and orders it: greater than that of every lease that stood before it in the line. Others hold
+   * at the same time, and of two that are let in together the later may hear of it first; so it does not fence others off
+   * as a mutex's does: a store may only refuse tokens below those of all that hold. To write only while this is held,
+   * use {@link guard}. It stays when single permits are given back.
    */
   readonly fencingToken: bigint
   /** The session that holds. */
