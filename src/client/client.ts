@@ -363,7 +363,7 @@ export class Client implements Zk, AsyncDisposable {
 
   async removeWatch(path: string, listener: WatchListener, options: CallOptions = {}): Promise<void> {
     const full = this.#chroot.toServer(path)
-    const kinds = this.#session.watches.remove(full, listener)
+    const kinds = this.#session.traffic.watches.remove(full, listener)
     await this.#forget(full, kinds, options)
   }
 
@@ -385,13 +385,13 @@ export class Client implements Zk, AsyncDisposable {
       options,
     )
     const close = async (closing: CallOptions = {}): Promise<void> =>
-      this.#forget(full, this.#session.watches.removePersistent(kind, full, own), closing)
+      this.#forget(full, this.#session.traffic.watches.removePersistent(kind, full, own), closing)
     return { close, [Symbol.asyncDispose]: async () => close() }
   }
 
   async #forget(full: string, kinds: readonly ServerWatch[], options: CallOptions): Promise<void> {
     try {
-      await this.#session.requests.removeWatches(full, kinds, options)
+      await this.#session.traffic.requests.removeWatches(full, kinds, options)
     } catch (error) {
       // In all of these cases the server has no such watch (any more).
       if (!hasCode(error, 'NO_WATCHER', 'CONNECTION_LOSS', 'SESSION_EXPIRED', 'CLOSED', 'UNIMPLEMENTED'))
@@ -471,7 +471,7 @@ export class Client implements Zk, AsyncDisposable {
       requestTimeoutMs === undefined || options?.timeoutMs !== undefined
         ? options
         : { ...options, timeoutMs: requestTimeoutMs }
-    return this.#session.call(operation, request, spec, limits)
+    return this.#session.traffic.call(operation, request, spec, limits)
   }
 }
 

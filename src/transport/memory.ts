@@ -52,7 +52,8 @@ export class MemoryNetwork implements Transport, Acceptor {
     client.begin(events)
     client.later(() => {
       const accept = this.#listeners.get(`${endpoint.address}:${endpoint.port}`)
-      if (accept === undefined) return client.fail(new Error(`connection refused: ${endpoint.address}:${endpoint.port}`))
+      if (accept === undefined)
+        return client.fail(new Error(`connection refused: ${endpoint.address}:${endpoint.port}`))
       const server = new MemoryConnection(this.#clock, this.#latencyMs, this.#ends)
       client.join(server)
       server.begin(accept(server))
