@@ -11,7 +11,7 @@ export const usage = `npm run bench -- client|mutex|waiters [options]
   waiters   wake-ups and requests of a hand-over as the waiters grow (embedded server)
 
   --rounds N         measured rounds, interleaved over the subjects (default 5)
-  --warm-up N        rounds before those, thrown away (default 2)
+  --warm-up N        rounds before those, thrown away (default: client 2, mutex 8, whose rounds are short)
   --scale X          multiplies the operations of every scenario (default 1)
   --subjects A,B     default: all of ${subjects.map(({ name }) => name).join(', ')}
   --scenarios A,B    default: all
@@ -42,7 +42,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     allowPositionals: true,
     options: {
       rounds: { type: 'string', default: '5' },
-      'warm-up': { type: 'string', default: '2' },
+      'warm-up': { type: 'string' },
       scale: { type: 'string', default: '1' },
       subjects: { type: 'string' },
       scenarios: { type: 'string' },
@@ -58,7 +58,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
   return {
     bench,
     rounds: atLeast('rounds', values.rounds, 1),
-    warmUp: atLeast('warm-up', values['warm-up'], 0),
+    warmUp: atLeast('warm-up', values['warm-up'] ?? (bench === 'mutex' ? '8' : '2'), 0),
     scale: Math.max(Number.MIN_VALUE, atLeast('scale', values.scale, 0)),
     subjects: list(
       'subjects',
