@@ -1,6 +1,8 @@
 /** latchkey: distributed coordination on Apache ZooKeeper. Everything public, by name. */
 export { connect } from './client/connect.js'
-export type { Client, MultiReadRequest, MultiReadResult, Reconfiguration } from './client/client.js'
+export type { Client } from './client/client.js'
+export type { MultiReadRequest, MultiReadResult } from './client/multi-read.js'
+export type { Reconfiguration } from './client/reconfiguration.js'
 export type { DeleteTreeOptions } from './client/delete-tree.js'
 export type { Auth, ConnectOptions, SessionCredentials } from './client/options.js'
 export type { TlsOptions } from './transport/tls.js'

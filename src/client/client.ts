@@ -8,7 +8,6 @@
 import { inspect } from 'node:util'
 import type { Acl } from '../api/acl.js'
 import { CREATOR_ACL, OPEN_ACL } from '../api/acl.js'
-import type { ZkError } from '../api/errors.js'
 import { hasCode } from '../api/errors.js'
 import type { Stat } from '../api/stat.js'
 import type {
@@ -33,20 +32,25 @@ import { AddWatchMode, createFlags } from '../protocol/constants.js'
 import type { MultiOperation, MultiResult } from '../protocol/multi.js'
 import type { Operation } from '../protocol/operations.js'
 import { operations } from '../protocol/operations.js'
-import { errorOfResult, ResultCode } from '../protocol/result-codes.js'
+import { ResultCode } from '../protocol/result-codes.js'
 import type { Runtime } from '../runtime/runtime.js'
 import type { Credentials } from '../session/authentication.js'
 import type { PendingWatch, WatchKind } from '../session/pending.js'
 import type { EntrySpec } from '../session/request-queue.js'
 import type { SessionClient } from '../session/session.js'
 import type { ServerWatch } from '../session/watches.js'
-import { EMPTY, fromAcl, hasTtl, isSequential, toAcl, toBytes, toMode, toVersion } from './arguments.js'
+import { fromAcl, hasTtl, isSequential, toAcl, toBytes, toMode, toVersion } from './arguments.js'
 import type { Chroot } from './chroot.js'
 import { deleteTree } from './delete-tree.js'
 import type { DeleteTreeOptions } from './delete-tree.js'
 import { ensurePath } from './ensure-path.js'
+import type { MultiReadRequest, MultiReadResult } from './multi-read.js'
+import { fromReads, toReads } from './multi-read.js'
 import type { SessionCredentials } from './options.js'
 import { checkAuth } from './options.js'
+import type { Reconfiguration } from './reconfiguration.js'
+import { toReconfig } from './reconfiguration.js'
+import { nodeData, statOf } from './replies.js'
 import type { StateFeed } from './state-feed.js'
 import { operationsTraced, traceOperation } from './tracing.js'
 import { ClientTransaction } from './transaction.js'
@@ -60,29 +64,6 @@ export interface ClientParts {
   readonly credentials: Credentials
   readonly acl: readonly Acl[] | undefined
   readonly requestTimeoutMs: number | undefined
-}
-
-/** One read of a {@link Client.multiRead}. */
-export interface MultiReadRequest {
-  readonly type: 'get' | 'children'
-  readonly path: string
-}
-
-/** What came of it: each read succeeds or fails by itself. */
-export type MultiReadResult =
-  | ({ readonly type: 'get' } & NodeData)
-  | { readonly type: 'children'; readonly children: string[] }
-  | { readonly type: 'error'; readonly error: ZkError }
-
-export interface Reconfiguration {
-  /** Servers to add or change: `server.4=host:2888:3888;2181`, comma-separated. */
-  readonly joining?: string
-  /** Server ids to remove, comma-separated. */
-  readonly leaving?: string
-  /** The whole new membership, instead of the other two. */
-  readonly newMembers?: string
-  /** Only if the configuration has this version (hexadecimal in `getConfig`'s data); left out: any. */
-  readonly fromConfig?: bigint
 }
 
 const VOID = (): undefined => undefined
@@ -258,17 +239,8 @@ export class Client implements Zk, AsyncDisposable {
     requests: readonly MultiReadRequest[],
     options: CallOptions = {},
   ): Promise<MultiReadResult[]> {
-    const list = requests.map(({ type, path }): MultiOperation => {
-      if (type !== 'get' && (type as string) !== 'children')
-        throw new TypeError(`multiRead: unknown type ${JSON.stringify(type)}`)
-      return {
-        op: type === 'get' ? 'getData' : 'getChildren',
-        path: this.#chroot.toServer(path),
-        watch: false,
-      }
-    })
-    const finish = (results: readonly MultiResult[]): MultiReadResult[] =>
-      results.map((result, index) => multiReadResult(result, requests[index]))
+    const list = toReads(requests, this.#chroot)
+    const finish = (results: readonly MultiResult[]): MultiReadResult[] => fromReads(results, requests)
     return this.#call(operations.multiRead, list, { finish }, options)
   }
 
@@ -307,20 +279,7 @@ export class Client implements Zk, AsyncDisposable {
    * Rejects with `RECONFIG_DISABLED`, `NO_AUTH`, `BAD_VERSION`, `NEW_CONFIG_NO_QUORUM`, `RECONFIG_IN_PROGRESS`, `BAD_ARGUMENTS`.
    */
   async reconfig(change: Reconfiguration, options: CallOptions = {}): Promise<NodeData> {
-    const { joining, leaving, newMembers, fromConfig } = change
-    if (
-      newMembers === undefined
-        ? joining === undefined && leaving === undefined
-        : joining !== undefined || leaving !== undefined
-    ) {
-      throw new TypeError('reconfig: give either newMembers, or joining and leaving')
-    }
-    const request = {
-      joiningServers: joining ?? null,
-      leavingServers: leaving ?? null,
-      newMembers: newMembers ?? null,
-      configId: fromConfig ?? -1n,
-    }
+    const request = toReconfig(change)
     return this.#call(operations.reconfig, request, { path: CONFIG_PATH, finish: nodeData }, options)
   }
 
@@ -480,20 +439,4 @@ function pendingWatch(kind: WatchKind, path: string, options: WatchSpec): Pendin
   if (watch === undefined) return undefined
   if (typeof watch !== 'function') throw new TypeError('watch must be a function')
   return { kind, path, listener: watch }
-}
-
-function statOf(reply: { stat: Stat }): Stat {
-  return reply.stat
-}
-
-function nodeData(reply: { data: Uint8Array | null; stat: Stat }): NodeData {
-  // The reader gives Buffers of their own; a null from the server is a znode without data.
-  return reply.data === null ? { data: EMPTY, stat: reply.stat } : (reply as NodeData)
-}
-
-function multiReadResult(result: MultiResult, request: MultiReadRequest | undefined): MultiReadResult {
-  if (result.op === 'getData') return { type: 'get', data: nodeData(result).data, stat: result.stat }
-  if (result.op === 'getChildren') return { type: 'children', children: [...result.children] }
-  const code = result.op === 'error' ? result.err : ResultCode.RUNTIME_INCONSISTENCY
-  return { type: 'error', error: errorOfResult(code, request?.type ?? 'read', request?.path) }
 }

@@ -29,7 +29,7 @@ import type {
   Step,
   Vitals,
 } from './machine-types.js'
-import { backOffMs, pingIntervalMs, readTimeoutMs } from './timeouts.js'
+import { backOffMs, closePatienceMs, pingIntervalMs, readTimeoutMs } from './timeouts.js'
 
 export function initialState(settings: Settings, attach?: { id: bigint; password: Buffer }): MachineState {
   const session =
@@ -305,13 +305,16 @@ function drop(state: MachineState, why: string): Step {
 
 function beginClose(state: MachineState, vitals: Vitals): Step {
   const { link } = state
-  const until = vitals.now + state.settings.connectTimeoutMs
+  const until = vitals.now + closePatienceMs(state.settings.connectTimeoutMs)
   switch (link.name) {
     case 'closing':
       return stay(state)
     case 'handshaking':
       // The server is about to open or resume a session: wait for its word, so that none is left behind.
-      return { state: { ...state, link: { ...link, closing: true } }, effects: [] }
+      return {
+        state: { ...state, link: { ...link, closing: true, until: Math.min(link.until, until) } },
+        effects: [],
+      }
     case 'authenticating':
     case 'up':
       if (link.readOnly) return close(state, new ClosedError())

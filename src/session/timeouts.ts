@@ -27,3 +27,8 @@ export function backOffMs(rounds: number, maxMs: number, jitter: number): number
   const full = Math.min(BASE_BACK_OFF_MS * 2 ** Math.min(Math.max(rounds - 1, 0), 20), maxMs)
   return full / 2 + (full / 2) * jitter
 }
+
+/** How long `close()` waits for the server's word: its caller wants to go, and the session then ends by itself. */
+export function closePatienceMs(connectPatienceMs: number): number {
+  return Math.min(connectPatienceMs, 5_000)
+}

@@ -3,7 +3,9 @@ import { fileSizeRule, functionSizeRule, MAX_FILE_LINES, MAX_FUNCTION_LINES } fr
 import { parse, sourceFiles, violations } from './source-file.js'
 
 /** Files that may be larger, or hold a larger function, each with the reason. */
-const MAY_BE_LARGE: Readonly<Record<string, string>> = {}
+const MAY_BE_LARGE: Readonly<Record<string, string>> = {
+  'src/client/client.ts': 'one class: a method for each operation of ZooKeeper, most of it what callers read',
+}
 
 const files = sourceFiles()
 const measured = files.filter(({ path }) => MAY_BE_LARGE[path] === undefined)
