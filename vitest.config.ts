@@ -11,6 +11,9 @@ const apart = {
   curator: ['test/interop/**/curator*.test.ts'],
 }
 
+/** By itself, as it measures memory and takes a minute. */
+const storm = ['test/storm/**/*.test.ts']
+
 /** Real servers are few and slow to start: their test files run one after the other. */
 const servers = { globalSetup: ['test/support/ensemble-setup.ts'], fileParallelism: false }
 
@@ -31,8 +34,13 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: Object.values(apart).flat() },
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: [...Object.values(apart).flat(), ...storm],
+        },
       },
+      { extends: true, test: { name: 'storm', include: storm } },
       ...Object.entries(apart).map(([name, include]) => ({
         extends: true as const,
         test: { name, include, ...servers },

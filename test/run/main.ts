@@ -24,6 +24,11 @@ function allParts(): Part[] {
       group: 'embedded',
       run: async () => runProject('conformance', { LATCHKEY_ENGINE: 'embedded' }),
     },
+    {
+      name: 'storm (a minute of cut connections)',
+      group: 'storm',
+      run: async () => runProject('storm', { LATCHKEY_STORM_SECONDS: '60' }),
+    },
     ...ensembleParts(),
   ]
 }
