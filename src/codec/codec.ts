@@ -13,7 +13,6 @@ export interface Codec<T> {
 /** The type that a codec carries. */
 export type TypeOf<C> = C extends Codec<infer T> ? T : never
 
-export const byte: Codec<number> = { write: (w, v) => w.byte(v), read: (r) => r.byte() }
 export const bool: Codec<boolean> = { write: (w, v) => w.bool(v), read: (r) => r.bool() }
 export const int: Codec<number> = { write: (w, v) => w.int(v), read: (r) => r.int() }
 export const long: Codec<bigint> = { write: (w, v) => w.long(v), read: (r) => r.long() }

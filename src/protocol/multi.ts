@@ -157,6 +157,3 @@ export const multiReply: Codec<readonly MultiResult[]> = {
   },
   read: (reader) => readAll(reader, (type) => readResult(reader, type)),
 }
-
-/** Same form; each read succeeds or fails by itself. */
-export const multiReadReply = multiReply

@@ -2,10 +2,10 @@
  * The operations, as data: opcode, request record, reply record, and whether it changes anything. Adding one is a
  * line here; client and embedded server both read this table.
  */
-import type { Codec, TypeOf } from '../codec/codec.js'
+import type { Codec } from '../codec/codec.js'
 import { nothing } from '../codec/codec.js'
 import { OpCode } from './constants.js'
-import { multiReadReply, multiReply, multiRequest } from './multi.js'
+import { multiReply, multiRequest } from './multi.js'
 import * as r from './records.js'
 
 export interface Operation<Q = unknown, A = unknown> {
@@ -48,7 +48,8 @@ export const operations = {
   sync: operation('sync', OpCode.sync, 'read', r.pathRequest, r.pathReply),
   ping: operation('ping', OpCode.ping, 'read', nothing, nothing),
   multi: operation('transaction', OpCode.multi, 'write', multiRequest, multiReply),
-  multiRead: operation('multiRead', OpCode.multiRead, 'read', multiRequest, multiReadReply),
+  /** The reply has a transaction's form; each read succeeds or fails by itself. */
+  multiRead: operation('multiRead', OpCode.multiRead, 'read', multiRequest, multiReply),
   reconfig: operation('reconfig', OpCode.reconfig, 'write', r.reconfigRequest, r.getDataReply),
   checkWatches: operation('checkWatches', OpCode.checkWatches, 'read', r.pathTypeRequest, nothing),
   // A write here: with the connection the server's watches are gone, so it must not be sent again.
@@ -88,5 +89,3 @@ export const operationByCode: ReadonlyMap<
     { key: key as OperationName, operation: value },
   ]),
 )
-
-export type { TypeOf }

@@ -6,14 +6,12 @@ export const requestHeader = record([
   ['xid', int],
   ['type', int],
 ])
-export type RequestHeader = TypeOf<typeof requestHeader>
 
 export const replyHeader = record([
   ['xid', int],
   ['zxid', long],
   ['err', int],
 ])
-export type ReplyHeader = TypeOf<typeof replyHeader>
 
 export const statFields = [
   ['czxid', long],
