@@ -37,15 +37,15 @@ async function main(): Promise<void> {
   process.stderr.write('building the package ...\n')
   await buildPackage()
   if (options.bench === 'waiters') {
-    const { records, text } = await countWaiters(options)
+    const { records, text } = await countWaiters(options, 'mutex')
     console.log(text)
     return keep(options, records)
   }
   const results = await runBench(options.bench, options)
   console.log(textOf(options.bench, results))
   const records: object[] = [results.header, ...results.samples]
-  if (options.bench === 'mutex' && options.scenarios === undefined) {
-    const { records: counts, text } = await countWaiters(options)
+  if (options.bench !== 'client' && options.scenarios === undefined) {
+    const { records: counts, text } = await countWaiters(options, options.bench)
     console.log(`\n### Cost of a hand-over as the waiters grow\n\n${text}`)
     records.push(...counts)
   }

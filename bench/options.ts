@@ -4,14 +4,15 @@ import type { BenchName } from './scenarios.js'
 import { scenarios } from './scenarios.js'
 import { subjects } from './subjects/index.js'
 
-export const usage = `npm run bench -- client|mutex|waiters [options]
+export const usage = `npm run bench -- client|mutex|semaphore|waiters [options]
 
   client    one client's operations: throughput, latency, CPU and requests an operation
   mutex     acquire and release: free, and contended in one process
+  semaphore acquire and release of one of 4 permits: free, and contended in one process
   waiters   wake-ups and requests of a hand-over as the waiters grow (embedded server)
 
   --rounds N         measured rounds, interleaved over the subjects (default 5)
-  --warm-up N        rounds before those, thrown away (default: client 2, mutex 8, whose rounds are short)
+  --warm-up N        rounds before those, thrown away (default: client 2, the others 8, whose rounds are short)
   --scale X          multiplies the operations of every scenario (default 1)
   --subjects A,B     default: all of ${subjects.map(({ name }) => name).join(', ')}
   --scenarios A,B    default: all
@@ -53,12 +54,12 @@ export function readOptions(args: readonly string[]): BenchOptions {
       history: { type: 'boolean', default: false },
     },
   })
-  const bench = oneOf('bench', positionals[0], ['client', 'mutex', 'waiters'] as const)
+  const bench = oneOf('bench', positionals[0], ['client', 'mutex', 'semaphore', 'waiters'] as const)
   const known = bench === 'waiters' ? [] : scenarios[bench].map(({ name }) => name)
   return {
     bench,
     rounds: atLeast('rounds', values.rounds, 1),
-    warmUp: atLeast('warm-up', values['warm-up'] ?? (bench === 'mutex' ? '8' : '2'), 0),
+    warmUp: atLeast('warm-up', values['warm-up'] ?? (bench === 'client' ? '2' : '8'), 0),
     scale: Math.max(Number.MIN_VALUE, atLeast('scale', values.scale, 0)),
     subjects: list(
       'subjects',

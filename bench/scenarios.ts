@@ -8,7 +8,7 @@ export interface Scenario {
   readonly inFlight: number
 }
 
-export type BenchName = 'client' | 'mutex'
+export type BenchName = 'client' | 'mutex' | 'semaphore'
 
 export const scenarios: Readonly<Record<BenchName, readonly Scenario[]>> = {
   client: [
@@ -52,6 +52,30 @@ export const scenarios: Readonly<Record<BenchName, readonly Scenario[]>> = {
       workload: 'mutex',
       operations: 800,
       inFlight: 64,
+    },
+  ],
+  // Of 4 permits, one each.
+  semaphore: [
+    {
+      name: 'semaphore-free',
+      title: 'free: acquire one of 4 permits + release',
+      workload: 'semaphore',
+      operations: 500,
+      inFlight: 1,
+    },
+    {
+      name: 'semaphore-4',
+      title: '4 contenders in one process, a permit for each',
+      workload: 'semaphore',
+      operations: 800,
+      inFlight: 4,
+    },
+    {
+      name: 'semaphore-16',
+      title: '16 contenders in one process, 4 permits',
+      workload: 'semaphore',
+      operations: 800,
+      inFlight: 16,
     },
   ],
 }

@@ -3,7 +3,7 @@
  * so the embedded server serves.
  */
 import { setImmediate } from 'node:timers/promises'
-import { connect, Mutex, type Client, type Hold } from 'latchkey'
+import { connect, Mutex, Semaphore, type Client } from 'latchkey'
 import { TestServer } from 'latchkey/testing'
 import { fourLetterWord } from './four-letter-word.js'
 import { headerOf, loadNow, type Header } from './header.js'
@@ -13,9 +13,42 @@ const SIZES = [2, 16, 128, 1024]
 const CLIENTS = 8
 const HAND_OVERS = 50
 const LOCK = '/bench/lock'
+const PERMITS = 4
+
+interface Held {
+  release(): Promise<void>
+}
+
+/** What is waited for. */
+interface Contended {
+  readonly name: string
+  /** How many can hold it. */
+  readonly holders: number
+  readonly acquire: (zk: Client) => Promise<Held>
+}
+
+const mutex: Contended = {
+  name: 'mutex',
+  holders: 1,
+  acquire: async (zk) => new Mutex(zk, LOCK).acquire(),
+}
+
+const semaphores: readonly Contended[] = [
+  {
+    name: `semaphore of ${PERMITS}`,
+    holders: PERMITS,
+    acquire: async (zk) => new Semaphore(zk, LOCK, { permits: PERMITS }).acquire(),
+  },
+  {
+    name: `semaphore of ${PERMITS}, Curator's layout`,
+    holders: PERMITS,
+    acquire: async (zk) => new Semaphore(zk, LOCK, { permits: PERMITS, dialect: 'curator' }).acquire(),
+  },
+]
 
 interface Count {
   readonly kind: 'waiters'
+  readonly what: string
   readonly waiters: number
   readonly handOvers: number
   /** Events of watches that the server sent for a release. */
@@ -26,20 +59,23 @@ interface Count {
   readonly requestsPerEnqueue: number
 }
 
+/** Of the mutex, or of the semaphore in both its layouts. */
 export async function countWaiters(
   options: BenchOptions,
+  what: 'mutex' | 'semaphore',
 ): Promise<{ records: (Header | Count)[]; text: string }> {
   const load = loadNow()
   const counts: Count[] = []
-  for (const waiters of SIZES) counts.push(await countFor(waiters))
+  for (const contended of what === 'mutex' ? [mutex] : semaphores)
+    for (const waiters of SIZES) counts.push(await countFor(contended, waiters))
   const header = await headerOf(options, { servers: 'the embedded server', versions: {}, missing: {}, load })
   const rows = counts.map(
-    ({ waiters, handOvers, wakeUps, requestsPerHandOver, requestsPerEnqueue }) =>
-      `| ${waiters} | ${handOvers} | ${wakeUps.toFixed(2)} | ${requestsPerHandOver.toFixed(2)} | ${requestsPerEnqueue.toFixed(2)} |`,
+    ({ what: name, waiters, handOvers, wakeUps, requestsPerHandOver, requestsPerEnqueue }) =>
+      `| ${name} | ${waiters} | ${handOvers} | ${wakeUps.toFixed(2)} | ${requestsPerHandOver.toFixed(2)} | ${requestsPerEnqueue.toFixed(2)} |`,
   )
   const text = [
-    '| waiters | hand-overs | wake-ups per release | requests per hand-over | requests to queue up |',
-    '| ---: | ---: | ---: | ---: | ---: |',
+    '| what | waiters | hand-overs | wake-ups per release | requests per hand-over | requests to queue up |',
+    '| --- | ---: | ---: | ---: | ---: | ---: |',
     ...rows,
   ].join('\n')
   return { records: [header, ...counts], text }
@@ -48,28 +84,29 @@ export async function countWaiters(
 /** Pings would be counted; with this timeout there are none in so short a time. */
 const SESSION_TIMEOUT_MS = 60_000
 
-async function countFor(waiters: number): Promise<Count> {
+async function countFor(contended: Contended, waiters: number): Promise<Count> {
   await using server = await TestServer.start({ tickTimeMs: 3_000, maxSessionTimeoutMs: SESSION_TIMEOUT_MS })
   const clients: Client[] = []
   for (let i = 0; i < CLIENTS; i++)
     clients.push(await connect(server.connectString, { sessionTimeoutMs: SESSION_TIMEOUT_MS }))
   try {
-    const first = await new Mutex(clients[0]!, LOCK).acquire()
+    const holders: Held[] = []
+    for (let i = 0; i < contended.holders; i++) holders.push(await contended.acquire(clients[i % CLIENTS]!))
     const before = await traffic(server)
-    const grants = queueUp(clients, waiters)
+    const grants = queueUp(contended, clients, waiters)
     await allWatching(server, waiters)
     await settled(clients)
     const queued = await traffic(server)
     const handOvers = Math.min(HAND_OVERS, waiters)
-    let holder = first
     for (let i = 0; i < handOvers; i++) {
-      await holder.release()
-      holder = await grants.next()
+      await holders.shift()!.release()
+      holders.push(await grants.next())
     }
     await settled(clients)
     const after = await traffic(server)
     return {
       kind: 'waiters',
+      what: contended.name,
       waiters,
       handOvers,
       // Less the answer to the earlier question.
@@ -83,12 +120,15 @@ async function countFor(waiters: number): Promise<Count> {
 }
 
 /** Sends them all to the queue; gives their holds as they are granted. Those never granted end with their clients. */
-function queueUp(clients: readonly Client[], waiters: number): { next(): Promise<Hold> } {
-  const granted: Hold[] = []
+function queueUp(
+  contended: Contended,
+  clients: readonly Client[],
+  waiters: number,
+): { next(): Promise<Held> } {
+  const granted: Held[] = []
   let wake = (): void => undefined
   for (let i = 0; i < waiters; i++) {
-    const mutex = new Mutex(clients[i % CLIENTS]!, LOCK)
-    mutex.acquire().then(
+    contended.acquire(clients[i % CLIENTS]!).then(
       (hold) => {
         granted.push(hold)
         wake()
@@ -110,7 +150,8 @@ async function settled(clients: readonly Client[]): Promise<void> {
 }
 
 async function allWatching(server: TestServer, waiters: number): Promise<void> {
-  while (server.control.watchCounts().data < waiters) await setImmediate()
+  const standing = (): number => server.control.watchCounts().data + server.control.watchCounts().children
+  while (standing() < waiters) await setImmediate()
 }
 
 /** A packet that answers no request is an event, but for the answer to each question of this kind. */

@@ -63,6 +63,18 @@ async function mutexOf(driver: Driver, path: string): Promise<PreparedMutex> {
   return driver.mutex.prepare(path)
 }
 
+async function semaphoreOf(driver: Driver, path: string): Promise<PreparedMutex> {
+  if (driver.semaphore === undefined) throw new Error('this subject knows no semaphore')
+  return driver.semaphore.prepare(path)
+}
+
+async function cycles(lock: PreparedMutex, operations: number, contenders: number): Promise<Measured> {
+  return pump(operations, contenders, (_, done) => {
+    const cycle = async (): Promise<void> => (await lock.acquire())()
+    cycle().then(() => done(), done)
+  })
+}
+
 let round = 0
 
 export const workloads: Readonly<Record<string, Workload>> = {
@@ -87,10 +99,12 @@ export const workloads: Readonly<Record<string, Workload>> = {
   // Acquire and release, by as many contenders as given, each waiting for its release.
   mutex: async (driver, root, operations, contenders) => {
     const mutex = await mutexOf(driver, `${root}/${process.pid}-${++round}`)
-    return pump(operations, contenders, (_, done) => {
-      const cycle = async (): Promise<void> => (await mutex.acquire())()
-      cycle().then(() => done(), done)
-    })
+    return cycles(mutex, operations, contenders)
+  },
+
+  semaphore: async (driver, root, operations, contenders) => {
+    const semaphore = await semaphoreOf(driver, `${root}/${process.pid}-${++round}`)
+    return cycles(semaphore, operations, contenders)
   },
 
   // The next acquire begins without waiting for the release; all have been confirmed at the end.

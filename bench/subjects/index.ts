@@ -1,7 +1,7 @@
 /** All subjects, in the order of the tables. */
 import { curator } from './curator.js'
 import { kazoo } from './kazoo.js'
-import { latchkey } from './latchkey.js'
+import { latchkey, latchkeyWithCurators } from './latchkey.js'
 import { leanProbe } from './lean-probe.js'
 import { nodeZookeeperClient } from './node-zookeeper-client.js'
 import type { Subject } from './subject.js'
@@ -9,6 +9,7 @@ import { zookeeper } from './zookeeper.js'
 
 export const subjects: readonly Subject[] = [
   latchkey,
+  latchkeyWithCurators,
   leanProbe,
   nodeZookeeperClient,
   zookeeper,

@@ -1,4 +1,4 @@
-/** kazoo's Lock on Python: the first interpreter that has kazoo. */
+/** kazoo's Lock and Semaphore on Python: the first interpreter that has kazoo. */
 import { join } from 'node:path'
 import { firstLine } from '../command.js'
 import { repository } from '../paths.js'
@@ -8,7 +8,7 @@ const script = join(repository, 'bench', 'peers', 'kazoo', 'mutex_bench.py')
 
 export const kazoo: Subject = {
   name: 'kazoo',
-  benches: ['mutex'],
+  benches: ['mutex', 'semaphore'],
   lacks: { 'mutex-not-awaited': 'its release always waits' },
   async launch() {
     for (const python of [process.env['LATCHKEY_PYTHON'] ?? 'python3', '/usr/bin/python3']) {

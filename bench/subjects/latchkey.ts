@@ -1,24 +1,37 @@
-/** latchkey, the built package. */
+/** latchkey, the built package. In the bench of the semaphore it takes part with its own layout and with Curator's. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { connect as Connect, Mutex as MutexClass } from 'latchkey'
+import type { connect as Connect, Mutex as MutexClass, Semaphore as SemaphoreClass } from 'latchkey'
 import { packageFolder } from '../paths.js'
 import { launchWorker } from './node-subject.js'
 import type { Driver, Subject } from './subject.js'
 
 export const latchkey: Subject = {
   name: 'latchkey',
-  benches: ['client', 'mutex'],
-  async launch() {
-    const text = await readFile(join(packageFolder, 'package.json'), 'utf8')
-    return launchWorker(import.meta.url, (JSON.parse(text) as { version: string }).version)
-  },
+  benches: ['client', 'mutex', 'semaphore'],
+  launch: async () => launchWorker(import.meta.url, await version()),
+}
+
+export const latchkeyWithCurators: Subject = {
+  name: "latchkey, Curator's layout",
+  benches: ['semaphore'],
+  launch: async () => launchWorker(`${import.meta.url}?dialect=curator`, await version()),
+}
+
+async function version(): Promise<string> {
+  const text = await readFile(join(packageFolder, 'package.json'), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
 }
 
 export async function open(connectString: string): Promise<Driver> {
   const entry = pathToFileURL(join(packageFolder, 'dist', 'src', 'index.js')).href
-  const { connect, Mutex } = (await import(entry)) as { connect: typeof Connect; Mutex: typeof MutexClass }
+  const { connect, Mutex, Semaphore } = (await import(entry)) as {
+    connect: typeof Connect
+    Mutex: typeof MutexClass
+    Semaphore: typeof SemaphoreClass
+  }
+  const dialect = import.meta.url.endsWith('?dialect=curator') ? 'curator' : 'native'
   const zk = await connect(connectString)
   return {
     get: (path, done) => void zk.get(path).then(() => done(), done),
@@ -33,6 +46,18 @@ export async function open(connectString: string): Promise<Driver> {
           acquire: async () => {
             const hold = await mutex.acquire()
             return async () => hold.release()
+          },
+        }
+      },
+    },
+    semaphore: {
+      async prepare(path) {
+        const semaphore = new Semaphore(zk, path, { permits: 4, dialect })
+        await (await semaphore.acquire()).release()
+        return {
+          acquire: async () => {
+            const lease = await semaphore.acquire()
+            return async () => lease.release()
           },
         }
       },

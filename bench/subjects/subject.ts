@@ -1,4 +1,5 @@
 /** What is measured: how to start it, and what a client written in JavaScript must be able to do. */
+import type { BenchName } from '../scenarios.js'
 import type { MutexWorkload } from '../workloads.js'
 
 export type Done = (error?: unknown) => void
@@ -10,6 +11,8 @@ export interface Driver {
   create(path: string, data: Buffer, done: Done): void
   delete(path: string, done: Done): void
   readonly mutex?: MutexWorkload
+  /** Of 4 permits, one at a time. */
+  readonly semaphore?: MutexWorkload
   close(): Promise<void>
 }
 
@@ -28,7 +31,7 @@ export interface Missing {
 /** Takes part in the scenarios of these benches. */
 export interface Subject {
   readonly name: string
-  readonly benches: readonly ('client' | 'mutex')[]
+  readonly benches: readonly BenchName[]
   /** Scenarios that it can't run, with the reason. */
   readonly lacks?: Readonly<Record<string, string>>
   launch(): Promise<Launch | Missing>

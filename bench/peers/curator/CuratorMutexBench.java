@@ -1,4 +1,4 @@
-// Curator's InterProcessMutex, asked by lines on standard input as the bench's worker is: `<workload> <operations>
+// Curator's InterProcessMutex, or InterProcessSemaphoreV2 with 4 leases, asked by lines on standard input as the bench's worker is: `<workload> <operations>
 // <contenders>`, answered by one line of JSON. Each contender is a thread with a lock object of its own, as Curator's
 // locks belong to threads.
 import java.io.BufferedReader;
@@ -15,6 +15,7 @@ import java.util.List;
 import org.apache.curator.framework.CuratorFramework;
 import org.apache.curator.framework.CuratorFrameworkFactory;
 import org.apache.curator.framework.recipes.locks.InterProcessMutex;
+import org.apache.curator.framework.recipes.locks.InterProcessSemaphoreV2;
 import org.apache.curator.retry.ExponentialBackoffRetry;
 
 public final class CuratorMutexBench {
@@ -28,13 +29,13 @@ public final class CuratorMutexBench {
     for (String line = input.readLine(); line != null; line = input.readLine()) {
       String[] words = line.split(" ");
       String path = args[1] + "/curator-" + ProcessHandle.current().pid() + "-" + ++round;
-      System.out.println(run(client, path, Integer.parseInt(words[1]), Integer.parseInt(words[2])));
+      System.out.println(run(client, words[0].equals("semaphore"), path, Integer.parseInt(words[1]), Integer.parseInt(words[2])));
     }
     client.close();
     System.exit(0);
   }
 
-  private static String run(CuratorFramework client, String path, int operations, int contenders) throws Exception {
+  private static String run(CuratorFramework client, boolean semaphores, String path, int operations, int contenders) throws Exception {
     com.sun.management.OperatingSystemMXBean system =
         (com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
     double[] latencies = new double[operations];
@@ -46,10 +47,15 @@ public final class CuratorMutexBench {
     for (int i = 0; i < contenders; i++) {
       ends.add(threads.submit(() -> {
         InterProcessMutex mutex = new InterProcessMutex(client, path);
+        InterProcessSemaphoreV2 semaphore = new InterProcessSemaphoreV2(client, path, 4);
         for (int index = next.getAndIncrement(); index < operations; index = next.getAndIncrement()) {
           long begun = System.nanoTime();
-          mutex.acquire();
-          mutex.release();
+          if (semaphores) {
+            semaphore.returnLease(semaphore.acquire());
+          } else {
+            mutex.acquire();
+            mutex.release();
+          }
           latencies[index] = (System.nanoTime() - begun) / 1e3;
         }
         return null;

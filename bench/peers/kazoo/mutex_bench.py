@@ -1,5 +1,5 @@
-"""kazoo's Lock, asked by lines on standard input as the bench's worker is: `<workload> <operations> <contenders>`,
-answered by one line of JSON. Each contender is a thread with a Lock of its own."""
+"""kazoo's Lock, or Semaphore with 4 leases, asked by lines on standard input as the bench's worker is: `<workload> <operations> <contenders>`,
+answered by one line of JSON. Each contender is a thread with an object of its own."""
 import json
 import logging
 import os
@@ -12,14 +12,15 @@ from kazoo.client import KazooClient
 logging.basicConfig(level=logging.ERROR)
 
 
-def run(client, path, operations, contenders):
+def run(client, workload, path, operations, contenders):
     latencies = [0.0] * operations
     indexes = iter(range(operations))
     guard = threading.Lock()
     failures = []
 
     def contend():
-        lock = client.Lock(path, "bench")
+        semaphores = workload == "semaphore"
+        lock = client.Semaphore(path, "bench", 4) if semaphores else client.Lock(path, "bench")
         while True:
             with guard:
                 index = next(indexes, None)
@@ -55,9 +56,9 @@ def main():
     client.start()
     print(json.dumps({"ready": True}), flush=True)
     for number, line in enumerate(sys.stdin):
-        _, operations, contenders = line.split()
+        workload, operations, contenders = line.split()
         path = "%s/kazoo-%d-%d" % (sys.argv[2], os.getpid(), number)
-        print(json.dumps(run(client, path, int(operations), int(contenders))), flush=True)
+        print(json.dumps(run(client, workload, path, int(operations), int(contenders))), flush=True)
     client.stop()
 
 
