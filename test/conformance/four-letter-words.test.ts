@@ -34,6 +34,13 @@ describe('four-letter words', () => {
       expect(text).toMatch(line)
   })
 
+  it('srvr names the release that this run asked for, if it asked for one', async () => {
+    const release = /^Zookeeper version: ([\d.]+)/.exec(await ask('srvr'))?.[1]
+    expect(release).toBe(servers.version)
+    const asked = process.env['LATCHKEY_ZOOKEEPER_VERSION'] ?? release ?? ''
+    expect(`${release ?? ''}.`.startsWith(`${asked}.`), `${release} where ${asked} was asked for`).toBe(true)
+  })
+
   it('srvr counts the znodes that come', async () => {
     const { zk, root } = await stage()
     const count = async (): Promise<number> => Number(/^Node count: (\d+)$/m.exec(await ask('srvr'))?.[1])

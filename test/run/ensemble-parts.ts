@@ -51,7 +51,9 @@ function onEngine(name: EngineName, servers: number, project: string): Part {
     run: async () => {
       const { available, detail } = await engine(name)
       if (!available) return missing(name, `on ${where}`, project, detail)
-      return withNote(await runProject(project, environment(name, servers)), detail)
+      const asked = process.env['LATCHKEY_ZOOKEEPER_VERSION']
+      const what = asked === undefined || name !== 'java' ? detail : `ZooKeeper ${asked}, as asked for`
+      return withNote(await runProject(project, environment(name, servers)), what)
     },
   }
 }
