@@ -23,7 +23,7 @@
  * 11. A grant is handed out only while the session is not known to be over: checked last, in the same turn.
  *
  * A semaphore is not "within the first n" of such a queue: of n holders any can go, and a waiter that watches one of
- * them misses the others. It is a mutex round a list of leases, as in Curator.
+ * them misses the others. It has a turn of its own (semaphore/permit-turn.ts), or is a mutex round a list of leases.
  */
 import { hasCode } from '../../src/api/errors.js'
 import { abortable } from '../../src/runtime/abort.js'
