@@ -14,7 +14,8 @@ import { Writer } from '../codec/writer.js'
 import { OpCode, Xid } from '../protocol/constants.js'
 import { operations } from '../protocol/operations.js'
 import type { ConnectReply, ConnectRequest, SetWatches2 } from '../protocol/records.js'
-import { connectReply, connectRequest, watcherEvent } from '../protocol/records.js'
+import { connectReply, connectRequest, replyHeader, watcherEvent } from '../protocol/records.js'
+import { errorOfResult } from '../protocol/result-codes.js'
 import type { Clock } from '../runtime/clock.js'
 import type { Deferred } from '../runtime/deferred.js'
 import { deferred } from '../runtime/deferred.js'
@@ -35,6 +36,8 @@ export interface LinkEvents {
   lost(error: Error | undefined): void
 }
 
+/** Less than any answer to a handshake: a server that makes no session says why in a reply's header alone. */
+const REPLY_HEADER_BYTES = 16
 const HANDOVER_BYTES = 32_768
 
 export class Link {
@@ -224,6 +227,7 @@ export class Link {
     const reader = this.#reader.reset(bytes, start, end)
     if (!this.#shaken) {
       this.#shaken = true
+      if (end - start === REPLY_HEADER_BYTES) throw errorOfResult(replyHeader.read(reader).err, 'connect')
       const reply = connectReply.read(reader)
       this.#events.handshake(reply)
       return

@@ -154,6 +154,20 @@ describe('limits of connect', () => {
     expect((error as Error).message).toContain('refused')
   })
 
+  test('a server that refuses the handshake with a bare header: the limit names what it said', async () => {
+    await using world = new World()
+    await using peer = await ScriptedPeer.start(world.network, {
+      // As a read-only server without local sessions does: no session may be made there (seen on 3.9.4).
+      handshake: (_, connection) => {
+        connection.reply(0, { err: -119 })
+        return undefined
+      },
+    })
+    const error = await failureOf(world.client(peer.connectString, { timeoutMs: 1_000 }))
+    expect(error).toMatchObject({ code: 'TIMEOUT', cause: { code: 'NOT_READ_ONLY' } })
+    expect((error as Error).message).toContain('read-only')
+  })
+
   test('an abort rejects with its reason, before and during', async () => {
     await using world = new World()
     await using peer = await ScriptedPeer.start(world.network, { handshake: () => undefined })
