@@ -12,6 +12,8 @@ export interface DeadlineOptions {
   readonly timeoutMs?: number | undefined
 }
 
+const nothing = (): void => undefined
+
 /** Throws `RangeError` or `TypeError` unless `timeoutMs` is a number of milliseconds ≥ 0 (Infinity allowed). */
 export function checkTimeout(timeoutMs: unknown, name = 'timeoutMs'): void {
   if (timeoutMs === undefined) return
@@ -36,12 +38,19 @@ export function quietController(): AbortController {
   return controller
 }
 
+/**
+ * The signal of calls without a limit: it never aborts, so nobody need listen to it, and nobody does. Most acquires of
+ * a lock have no limit, and a controller with its listeners for each was a quarter of the CPU of acquire + release
+ * (67 → 48 µs against the embedded server).
+ */
+const neverSignal = quietController().signal
+
 /** Calls `fn` once with the signal's reason when it aborts (at once if it has). Returns the way to stop listening. */
 export function onAbort(signal: AbortSignal | undefined, fn: (reason: unknown) => void): () => void {
-  if (signal === undefined) return () => undefined
+  if (signal === undefined || signal === neverSignal) return nothing
   if (signal.aborted) {
     fn(signal.reason)
-    return () => undefined
+    return nothing
   }
   let heard = false
   const listener = (): void => {
@@ -72,10 +81,16 @@ export class Deadline implements Disposable {
     checkTimeout(options.timeoutMs)
     checkSignal(options.signal)
     this.#clock = clock
-    const controller = quietController()
-    this.signal = controller.signal
     const limit = options.timeoutMs ?? Infinity
     this.at = clock.now() + limit
+    if (limit === Infinity && (options.signal === undefined || options.signal === neverSignal)) {
+      this.signal = neverSignal
+      this.#timer = undefined
+      this.#unlisten = nothing
+      return
+    }
+    const controller = quietController()
+    this.signal = controller.signal
     this.#unlisten = onAbort(options.signal, (reason) => controller.abort(reason))
     this.#timer = Number.isFinite(limit)
       ? clock.setTimer(limit, () => controller.abort(onTimeout()))
@@ -102,7 +117,7 @@ export class Deadline implements Disposable {
  * whoever started the work stays responsible for it, and a late rejection of it is not unhandled.
  */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise
+  if (signal === undefined || signal === neverSignal) return promise
   return new Promise<T>((resolve, reject) => {
     const unlisten = onAbort(signal, reject)
     promise.then(
