@@ -7,7 +7,7 @@
  * that waits holds back the readers behind it, and is never starved. Who watches whom: admission.ts. A hold is lost when
  * its session ends or somebody deletes its znode.
  *
- * A write hold can become a read hold with nobody in between (downgrade.ts); the other way does not exist: two that
+ * A write hold can become a read hold with nobody in between (kernel/replace-place.ts); the other way does not exist: two that
  * tried it would wait for each other.
  *
  * Handles own holds, not threads or tasks. Only inside of `run` it is known who holds, and there a wait for oneself is

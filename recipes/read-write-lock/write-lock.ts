@@ -6,7 +6,7 @@ import type { Admission } from '../kernel/line.js'
 import type { Place } from '../kernel/place.js'
 import { runHeld } from '../kernel/run-held.js'
 import { writing } from './admission.js'
-import { downgradePlace } from './downgrade.js'
+import { replacePlace } from '../kernel/replace-place.js'
 import { holding, refuseNestedWrite } from './nesting.js'
 import type { ReadWriteContender } from './read-write-contender.js'
 import { WriteHold } from './write-hold.js'
@@ -98,6 +98,6 @@ export class WriteLock {
   }
 
   #hold(place: Place): WriteHold {
-    return new WriteHold(place, async (writer) => downgradePlace(this.#readers.spec, writer))
+    return new WriteHold(place, async (writer) => replacePlace(this.#readers.spec, writer))
   }
 }

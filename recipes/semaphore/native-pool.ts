@@ -18,7 +18,7 @@ import { listInSync } from '../kernel/lost-create.js'
 import { membersOf } from '../kernel/members.js'
 import type { Place } from '../kernel/place.js'
 import type { Turn } from '../kernel/turn.js'
-import { downgradePlace } from '../read-write-lock/downgrade.js'
+import { replacePlace } from '../kernel/replace-place.js'
 import { announce } from './announce.js'
 import { Lease } from './lease.js'
 import { LeasePart, type Shrink } from './lease-part.js'
@@ -93,7 +93,7 @@ export class NativePool implements Pool {
   #lease(place: Place, permits: number): Lease {
     const { zk, container } = this.#spec
     // What makes a reader of a writer: another znode with the same place in the line, in one transaction.
-    const shrink: Shrink = async (old, left) => downgradePlace(this.#names(left), old)
+    const shrink: Shrink = async (old, left) => replacePlace(this.#names(left), old)
     return new Lease(zk, container, [new LeasePart(place, permits, shrink)])
   }
 

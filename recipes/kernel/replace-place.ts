@@ -1,5 +1,8 @@
 /**
- * From write to read with nobody in between: the writer's znode is replaced by a reader's that carries the same number,
+ * One place's znode replaced by another of the same number, with nobody in between: a write lock becomes a read lock, a
+ * lease becomes a smaller one. Told below for the lock.
+ *
+ * The writer's znode is replaced by a reader's that carries the same number,
  * `…__READ__<sequence of the write>`, a plain ephemeral, so whoever queued behind the writer now queues behind the
  * reader. This is the form of Curator since 5.5 (CURATOR-621); 5.4 makes a sequential one at the end of the queue, which
  * a writer queued in between passes.
@@ -14,13 +17,13 @@
  */
 import { hasCode, TransactionError } from '../../src/api/errors.js'
 import { joinPath } from '../../src/api/path.js'
-import { uuidWithBirth } from '../kernel/birth-order.js'
-import { namePrefix } from '../kernel/dialect.js'
-import { throwUnlessPassing, type QueueSpec } from '../kernel/enqueue.js'
-import { beforeRetry } from '../kernel/failure.js'
-import { Janitor } from '../kernel/janitor.js'
-import { Place } from '../kernel/place.js'
-import { formatSequence } from '../kernel/sequence.js'
+import { uuidWithBirth } from './birth-order.js'
+import { namePrefix } from './dialect.js'
+import { throwUnlessPassing, type QueueSpec } from './enqueue.js'
+import { beforeRetry } from './failure.js'
+import { Janitor } from './janitor.js'
+import { Place } from './place.js'
+import { formatSequence } from './sequence.js'
 
 /**
  * Replaces a writer's place. Undefined if somebody else had deleted it: then there is no reader either. Rejects with
@@ -30,7 +33,7 @@ import { formatSequence } from '../kernel/sequence.js'
  *
  * @param spec - of the readers' queue.
  */
-export async function downgradePlace(spec: QueueSpec, writer: Place): Promise<Place | undefined> {
+export async function replacePlace(spec: QueueSpec, writer: Place): Promise<Place | undefined> {
   const { zk, container, dialect } = spec
   const { session, sequence, czxid } = writer
   const uuid = uuidWithBirth(zk.runtime.random.uuid(), czxid)
