@@ -29,6 +29,8 @@ export default defineConfig({
   oxc: { target: 'es2022' },
   test: {
     retry: 0,
+    // The leak audit: part of every test file of every project.
+    setupFiles: ['test/support/audit-setup.ts'],
     testTimeout: 20_000,
     hookTimeout: 60_000,
     projects: [

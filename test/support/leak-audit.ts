@@ -6,28 +6,42 @@ import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect } from 'vitest'
 
-export interface Holdings {
+export interface Resources {
   readonly sockets: number
   readonly servers: number
+  readonly processes: number
   readonly timers: number
+}
+
+export interface Holdings extends Resources {
   readonly heapBytes: number
 }
 
-const SOCKETS = new Set(['TCPSocketWrap', 'TLSWrap', 'PipeWrap'])
-const KINDS = { TCPServerWrap: 'servers', Timeout: 'timers' } as const
+const KINDS: Readonly<Record<string, keyof Resources>> = {
+  TCPSocketWrap: 'sockets',
+  TLSWrap: 'sockets',
+  PipeWrap: 'sockets',
+  TCPServerWrap: 'servers',
+  ProcessWrap: 'processes',
+  Timeout: 'timers',
+}
 
 setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc') as () => void
+export const collectGarbage = runInNewContext('gc') as () => void
+
+export function countResources(): Resources {
+  const counted = { sockets: 0, servers: 0, processes: 0, timers: 0 }
+  for (const name of process.getActiveResourcesInfo()) {
+    const kind = KINDS[name]
+    if (kind !== undefined) counted[kind]++
+  }
+  return counted
+}
 
 /** Garbage is collected first. */
 export function holdings(): Holdings {
   collectGarbage()
-  const counted = { sockets: 0, servers: 0, timers: 0 }
-  for (const kind of process.getActiveResourcesInfo()) {
-    if (SOCKETS.has(kind)) counted.sockets++
-    else if (kind in KINDS) counted[KINDS[kind as keyof typeof KINDS]]++
-  }
-  return { ...counted, heapBytes: getHeapStatistics().used_heap_size }
+  return { ...countResources(), heapBytes: getHeapStatistics().used_heap_size }
 }
 
 export class LeakAudit {
