@@ -9,6 +9,7 @@ const apart = {
   ensemble: ['test/ensemble/**/*.test.ts'],
   kazoo: ['test/interop/**/kazoo*.test.ts'],
   curator: ['test/interop/**/curator*.test.ts'],
+  driver: ['test/drivers/**/*.test.ts'],
 }
 
 /** By itself, as it measures memory and takes a minute. */
@@ -23,6 +24,7 @@ export default defineConfig({
       { find: /^latchkey$/, replacement: at('./src/index.ts') },
       { find: /^latchkey\/server$/, replacement: at('./src/server/index.ts') },
       { find: /^latchkey\/testing$/, replacement: at('./src/testing/index.ts') },
+      { find: /^latchkey\/zookeeper$/, replacement: at('./src/drivers/zookeeper.ts') },
     ],
   },
   // Node 20 has no native `await using`: lower it as tsc does for the package.

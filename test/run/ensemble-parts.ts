@@ -1,6 +1,6 @@
 /**
  * The tests on real servers and with foreign clients. What this machine has is found out first; what it has not is
- * said, with the number of tests that were not run for it. `LATCHKEY_REQUIRE=java,docker,kazoo,curator` makes each
+ * said, with the number of tests that were not run for it. `LATCHKEY_REQUIRE=java,docker,kazoo,curator,driver` makes each
  * absence a failure, for machines that must have them.
  */
 import type { EngineName } from '../../src/testing/index.js'
@@ -65,13 +65,21 @@ async function anyEngine(): Promise<EngineName | undefined> {
 }
 
 /** Whether a client that others wrote can be run here. */
-async function clientFinding(name: 'kazoo' | 'curator'): Promise<Finding> {
+async function clientFinding(name: OtherClient): Promise<Finding> {
+  if (name === 'driver') {
+    const { installNpmZooKeeper, NPM_ZOOKEEPER_VERSION } = await import('../support/npm-zookeeper.js')
+    const lacking = await installNpmZooKeeper()
+    return { available: lacking === undefined, detail: lacking ?? `npm zookeeper ${NPM_ZOOKEEPER_VERSION}` }
+  }
   const { findKazoo, findCurator } = await import('../support/foreign-clients.js')
   return name === 'kazoo' ? findKazoo() : findCurator()
 }
 
+/** `driver`: the npm package zookeeper, with our recipes on it. */
+type OtherClient = 'kazoo' | 'curator' | 'driver'
+
 /** Another client, on the embedded server and on real ones. */
-function withClient(name: 'kazoo' | 'curator', servers: 'embedded' | 'real'): Part {
+function withClient(name: OtherClient, servers: 'embedded' | 'real'): Part {
   return {
     name: `${name} (${servers})`,
     group: 'ensemble',
@@ -96,7 +104,7 @@ export function ensembleParts(): Part[] {
     onEngine('docker', 3, 'conformance'),
     onEngine('java', 3, 'ensemble'),
     onEngine('docker', 3, 'ensemble'),
-    ...(['kazoo', 'curator'] as const).flatMap((name) => [
+    ...(['kazoo', 'curator', 'driver'] as const).flatMap((name) => [
       withClient(name, 'embedded'),
       withClient(name, 'real'),
     ]),
