@@ -9,21 +9,42 @@ import type { Acceptor, Connection, ConnectionEvents, Endpoint, Listener, Transp
 
 type Accept = (connection: Connection) => ConnectionEvents
 
+/** One direction of one connection: runs `fn` when what leaves now arrives. It keeps the order. */
+export type Lane = (fn: () => void) => void
+
+/** The way between one host and the servers. */
+export interface Route {
+  /** Called for each direction of each connection. */
+  lane(direction: 'toServer' | 'toClient'): Lane
+}
+
 export interface MemoryNetworkOptions {
   /** One way, in milliseconds; asked for each chunk. Order is kept whatever it says. Default: 0. */
   readonly latencyMs?: () => number
 }
 
+/** A route that only takes time. */
+export function timedRoute(clock: Clock, latencyMs: () => number): Route {
+  const lane = (): Lane => {
+    /** Nothing may overtake what was sent before it. */
+    let lastDue = 0
+    return (fn) => {
+      const now = clock.now()
+      lastDue = Math.max(lastDue, now + latencyMs())
+      clock.setTimer(lastDue - now, fn)
+    }
+  }
+  return { lane }
+}
+
 export class MemoryNetwork implements Transport, Acceptor {
-  readonly #clock: Clock
-  readonly #latencyMs: () => number
+  readonly #host: MemoryHost
   readonly #listeners = new Map<string, Accept>()
   readonly #ends = new Set<MemoryConnection>()
   #nextPort = 20_000
 
   constructor(clock: Clock, options: MemoryNetworkOptions = {}) {
-    this.#clock = clock
-    this.#latencyMs = options.latencyMs ?? (() => 0)
+    this.#host = this.host(timedRoute(clock, options.latencyMs ?? (() => 0)))
   }
 
   /** Connection ends that are open: a leak check for tests. */
@@ -31,8 +52,13 @@ export class MemoryNetwork implements Transport, Acceptor {
     return this.#ends.size
   }
 
+  /** A machine that reaches the servers by a route of its own. */
+  host(route: Route): MemoryHost {
+    return new MemoryHost(route, this.#ends, (key) => this.#listeners.get(key))
+  }
+
   async resolve(hostName: string): Promise<readonly string[]> {
-    return Promise.resolve([hostName === 'localhost' ? '127.0.0.1' : hostName])
+    return this.#host.resolve(hostName)
   }
 
   async listen(options: { host: string; port: number }, accept: Accept): Promise<Listener> {
@@ -48,18 +74,64 @@ export class MemoryNetwork implements Transport, Acceptor {
   }
 
   dial(endpoint: Endpoint, events: ConnectionEvents & { open(): void }): Connection {
-    const client = new MemoryConnection(this.#clock, this.#latencyMs, this.#ends)
+    return this.#host.dial(endpoint, events)
+  }
+}
+
+/** Where connections are dialled from. */
+export class MemoryHost implements Transport {
+  readonly #route: Route
+  readonly #ends: Set<MemoryConnection>
+  readonly #own = new Set<MemoryConnection>()
+  readonly #listener: (key: string) => Accept | undefined
+
+  /** @internal Use {@link MemoryNetwork.host}. */
+  constructor(
+    route: Route,
+    ends: Set<MemoryConnection>,
+    listener: (key: string) => Accept | undefined,
+  ) {
+    this.#route = route
+    this.#ends = ends
+    this.#listener = listener
+  }
+
+  async resolve(hostName: string): Promise<readonly string[]> {
+    return Promise.resolve([hostName === 'localhost' ? '127.0.0.1' : hostName])
+  }
+
+  dial(endpoint: Endpoint, events: ConnectionEvents & { open(): void }): Connection {
+    const [toServer, toClient] = [this.#route.lane('toServer'), this.#route.lane('toClient')]
+    const client = new MemoryConnection(toClient, [this.#ends, this.#own])
     client.begin(events)
-    client.later(() => {
-      const accept = this.#listeners.get(`${endpoint.address}:${endpoint.port}`)
-      if (accept === undefined)
-        return client.fail(new Error(`connection refused: ${endpoint.address}:${endpoint.port}`))
-      const server = new MemoryConnection(this.#clock, this.#latencyMs, this.#ends)
+    toServer(() => {
+      if (!client.isOpen) return
+      const accept = this.#listener(`${endpoint.address}:${endpoint.port}`)
+      if (accept === undefined) {
+        const refused = new Error(`connection refused: ${endpoint.address}:${endpoint.port}`)
+        return client.later(() => client.fail(refused))
+      }
+      const server = new MemoryConnection(toServer, [this.#ends])
       client.join(server)
       server.begin(accept(server))
       client.later(() => events.open())
     })
     return client
+  }
+
+  /** Resets all its connections from outside, as a firewall would: both ends hear of it. */
+  reset(): void {
+    for (const end of [...this.#own]) end.cut()
+  }
+
+  /** The machine is gone: its ends with it, and nobody is told. */
+  vanish(): void {
+    for (const end of [...this.#own]) end.vanish()
+  }
+
+  /** The process is gone, and its system closes the connections: the servers hear of it. */
+  kill(): void {
+    for (const end of [...this.#own]) end.destroy()
   }
 }
 
@@ -67,22 +139,26 @@ class MemoryConnection implements Connection {
   readonly remoteAddress = '127.0.0.1'
   readonly loopback = true
   readonly encrypted = false
-  readonly #clock: Clock
-  readonly #latencyMs: () => number
-  readonly #ends: Set<MemoryConnection>
+  readonly #lane: Lane
+  readonly #sets: readonly Set<MemoryConnection>[]
   #events: ConnectionEvents | undefined
   #peer: MemoryConnection | undefined
   #open = true
   #paused = false
   #inbox: (() => void)[] = []
-  /** Nothing may overtake what was sent before it. */
-  #lastDue = 0
 
-  constructor(clock: Clock, latencyMs: () => number, ends: Set<MemoryConnection>) {
-    this.#clock = clock
-    this.#latencyMs = latencyMs
-    this.#ends = ends
-    ends.add(this)
+  /**
+   * @param lane - what comes to this end.
+   * @param sets - hold it while it is open.
+   */
+  constructor(lane: Lane, sets: readonly Set<MemoryConnection>[]) {
+    this.#lane = lane
+    this.#sets = sets
+    for (const set of sets) set.add(this)
+  }
+
+  get isOpen(): boolean {
+    return this.#open
   }
 
   get buffered(): number {
@@ -102,11 +178,9 @@ class MemoryConnection implements Connection {
     peer.#peer = this
   }
 
-  /** Runs `fn` after one latency, in order with all else on this end, unless this end is destroyed by then. */
+  /** Runs `fn` when it arrives, in order with all else that comes to this end, unless this is destroyed by then. */
   later(fn: () => void): void {
-    const now = this.#clock.now()
-    this.#lastDue = Math.max(this.#lastDue, now + this.#latencyMs())
-    this.#clock.setTimer(this.#lastDue - now, () => {
+    this.#lane(() => {
       if (!this.#open) return
       if (this.#paused) this.#inbox.push(fn)
       else fn()
@@ -139,9 +213,20 @@ class MemoryConnection implements Connection {
   }
 
   destroy(): void {
+    this.#events = undefined
+    this.cut()
+  }
+
+  /** A reset: this end hears of it now, the other when it gets there. */
+  cut(): void {
     if (!this.#open) return
     const peer = this.#peer
-    peer?.later(() => peer.fail(new Error('connection reset')))
+    const reset = new Error('connection reset')
+    peer?.later(() => peer.fail(reset))
+    this.fail(reset)
+  }
+
+  vanish(): void {
     this.#events = undefined
     this.fail()
   }
@@ -150,7 +235,7 @@ class MemoryConnection implements Connection {
   fail(error?: Error): void {
     if (!this.#open) return
     this.#open = false
-    this.#ends.delete(this)
+    for (const set of this.#sets) set.delete(this)
     const events = this.#events
     this.#events = undefined
     events?.close(error)
