@@ -1,6 +1,6 @@
 /**
  * `latchkey/testing`: ZooKeeper servers for tests: the embedded one, and real ones that can be stopped, killed,
- * paused and restarted one by one.
+ * paused and restarted one by one; and a whole cluster simulated by seed.
  */
 export type { EngineName, EnsembleTls, TestEnsembleOptions } from './ensemble-options.js'
 export type { EngineReport } from './find-engines.js'
@@ -11,3 +11,17 @@ export type { MemberState } from './ensemble-member.js'
 export type { QuorumOptions } from './test-ensemble.js'
 export { TestEnsemble } from './test-ensemble.js'
 export { TestServer } from './test-server.js'
+export { SimulatedCluster } from './simulation/simulated-cluster.js'
+export type { Leftovers, SimulationOptions } from './simulation/simulated-cluster.js'
+export type { SimulatedProcess, RecordedOperation } from './simulation/simulated-process.js'
+export type { Program } from './simulation/machine.js'
+export { DEFAULT_MIX, describeFault, planFaults } from './simulation/faults.js'
+export type {
+  FaultKind,
+  FaultMix,
+  FaultPlanOptions,
+  ProcessFault,
+  SimulatedFault,
+} from './simulation/faults.js'
+export type { FaultEvent, History, ProcessEvent, ServerEvent, SimulationEvent } from './simulation/history.js'
+export type { Direction, Latency } from './simulation/link.js'

@@ -86,11 +86,7 @@ export class MemoryHost implements Transport {
   readonly #listener: (key: string) => Accept | undefined
 
   /** @internal Use {@link MemoryNetwork.host}. */
-  constructor(
-    route: Route,
-    ends: Set<MemoryConnection>,
-    listener: (key: string) => Accept | undefined,
-  ) {
+  constructor(route: Route, ends: Set<MemoryConnection>, listener: (key: string) => Accept | undefined) {
     this.#route = route
     this.#ends = ends
     this.#listener = listener

@@ -1,0 +1,143 @@
+/**
+ * Whether those who believe to hold do hold. A process says so by an operation `hold`: it begins with what was granted
+ * (a {@link Grant}), and ends, `ok`, when its release is asked for, or, `info`, when its loss is told. The truth is whether
+ * the grant's znode stands on the server.
+ *
+ * A belief may outlive its znode in two cases only: the process was stalled (then it must end at the very moment in which
+ * the process goes on), or an operator ended its session (then within a session timeout). Such a belief is no reason to
+ * blame another one that begins meanwhile.
+ */
+import type { FaultEvent, ProcessEvent, SimulationEvent } from 'latchkey/testing'
+import { ServerView, type StandingNode } from './server-view.js'
+import type { Checker, Stage } from './workload.js'
+
+/** What a process was granted. */
+export interface Grant {
+  /** Of the lock. */
+  readonly path: string
+  readonly znode: string
+  readonly token: bigint
+  /** `read` goes together with `read`, and permits with permits. */
+  readonly mode: 'write' | 'read' | 'permits'
+  readonly permits?: number
+  /** When it was asked for. */
+  readonly askedMs: number
+  /** It does not listen for its loss: it believes until it releases. */
+  readonly blind: boolean
+}
+
+export interface Belief extends Grant {
+  readonly id: number
+  readonly process: string
+  readonly life: number
+  readonly sinceMs: number
+  /** It has outlived its znode for a good reason; it must end by then. */
+  excusedUntilMs: number | undefined
+}
+
+export abstract class BeliefChecker implements Checker {
+  protected readonly stage: Stage
+  protected readonly path: string
+  protected readonly view: ServerView
+  readonly #beliefs = new Map<number, Belief>()
+  readonly #byZnode = new Map<string, Belief>()
+  readonly #excused = new Set<Belief>()
+  /** When each process last went on after a stall, and when its session was last ended by force. */
+  readonly #thawed = new Map<string, number>()
+  readonly #expired = new Map<string, number>()
+
+  constructor(stage: Stage, path: string) {
+    this.stage = stage
+    this.path = path
+    this.view = new ServerView((node, atMs) => this.#deleted(node, atMs))
+  }
+
+  /** A belief begins; those of others that are sound are given. */
+  protected abstract granted(belief: Belief, others: readonly Belief[]): void
+
+  observe(event: SimulationEvent): void {
+    for (const belief of this.#excused) this.#checkEnd(belief, event.atMs)
+    if (event.source === 'server') this.view.observe(event)
+    else if (event.source === 'fault') this.#fault(event)
+    else if (event.operation === 'hold') this.#hold(event)
+  }
+
+  #checkEnd(belief: Belief, atMs: number): void {
+    if (atMs <= (belief.excusedUntilMs ?? Infinity)) return
+    this.#excused.delete(belief)
+    this.stage.violate('a lost hold is told in time', `${nameOf(belief)} still believes it at ${atMs} ms`)
+  }
+
+  #fault({ fault, phase, atMs }: FaultEvent): void {
+    if (!('process' in fault)) return
+    const { kind, process } = fault
+    if (kind === 'expire') this.#expired.set(process, atMs)
+    else if (kind === 'crash' && phase === 'begin') this.#crashed(process)
+    else if (kind === 'stall' && phase === 'end' && this.#stateOf(process) === 'running') {
+      this.#thawed.set(process, atMs)
+      for (const belief of this.#excused)
+        if (belief.process === process && belief.excusedUntilMs === Infinity && !belief.blind)
+          belief.excusedUntilMs = atMs
+    }
+  }
+
+  #crashed(process: string): void {
+    for (const belief of this.#beliefs.values()) if (belief.process === process) this.#end(belief)
+  }
+
+  #stateOf(name: string): string | undefined {
+    return this.stage.cluster.processes.find((process) => process.name === name)?.state
+  }
+
+  #hold(event: ProcessEvent): void {
+    if (event.type !== 'invoke') {
+      const belief = this.#beliefs.get(event.id)
+      if (belief !== undefined) this.#end(belief)
+      return
+    }
+    const grant = event.value as Grant
+    if (grant.path !== this.path) return
+    const { id, process, life, atMs: sinceMs } = event
+    const belief: Belief = { ...grant, id, process, life, sinceMs, excusedUntilMs: undefined }
+    this.#begin(belief)
+  }
+
+  #begin(belief: Belief): void {
+    const others = [...this.#beliefs.values()].filter((other) => other.excusedUntilMs === undefined)
+    if (this.view.get(belief.znode) === undefined) this.#outlived(belief, belief.sinceMs, 'was granted')
+    this.#beliefs.set(belief.id, belief)
+    this.#byZnode.set(belief.znode, belief)
+    this.granted(belief, others)
+  }
+
+  #end(belief: Belief): void {
+    this.#beliefs.delete(belief.id)
+    this.#excused.delete(belief)
+    if (this.#byZnode.get(belief.znode) === belief) this.#byZnode.delete(belief.znode)
+  }
+
+  #deleted(node: StandingNode, atMs: number): void {
+    const belief = this.#byZnode.get(node.path)
+    if (belief !== undefined) this.#outlived(belief, atMs, 'believes in')
+  }
+
+  /** Its znode does not stand. */
+  #outlived(belief: Belief, atMs: number, how: string): void {
+    const { process, blind } = belief
+    const expiredAt = this.#expired.get(process)
+    if (this.#stateOf(process) === 'stalled') belief.excusedUntilMs = Infinity
+    else if (this.#thawed.get(process) === atMs) belief.excusedUntilMs = blind ? Infinity : atMs
+    else if (expiredAt !== undefined && expiredAt + this.stage.sessionTimeoutMs >= atMs)
+      belief.excusedUntilMs = blind ? Infinity : expiredAt + this.stage.sessionTimeoutMs
+    else
+      return this.stage.violate(
+        'belief lies within ownership',
+        `${nameOf(belief)} ${how} ${belief.znode}, which does not stand on the server`,
+      )
+    this.#excused.add(belief)
+  }
+}
+
+export function nameOf({ process, life, id, token, mode }: Belief): string {
+  return `${process} (life ${life}, operation ${id}, ${mode}, token ${token})`
+}
