@@ -16,8 +16,11 @@ import type { CheckResult, Transaction, TransactionResult, Zk } from '../src/api
 import type { LockLostError } from '../src/api/errors.js'
 import { abortable, onAbort, quietController } from '../src/runtime/abort.js'
 import { Attempt, type WaitOptions } from './kernel/attempt.js'
+import { describeLine } from './kernel/description.js'
 import type { Hold } from './kernel/hold.js'
+import type { LossPolicy } from './kernel/loss-policy.js'
 import type { QueueMember } from './kernel/members.js'
+import type { RevokeListener } from './kernel/revoke-requests.js'
 import { runHeld } from './kernel/run-held.js'
 import { Mutex } from './mutex.js'
 
@@ -34,6 +37,11 @@ export interface LockContender extends QueueMember {
   readonly role: 'holder' | 'waiter'
 }
 
+export interface MultiLockOptions {
+  /** Of the locks that are given as paths; see `MutexOptions`. Those that are given as locks have their own. */
+  readonly lossPolicy?: LossPolicy | undefined
+}
+
 export class MultiLock {
   /** Of the locks, in the order in which they are taken. */
   readonly paths: readonly string[]
@@ -45,11 +53,11 @@ export class MultiLock {
    * @throws TypeError for none at all, a bad path, or two of one path (also the two sides of a read-write lock: the
    * second would wait for the first).
    */
-  constructor(zk: Zk, locks: readonly (string | Lock)[]) {
+  constructor(zk: Zk, locks: readonly (string | Lock)[], options: MultiLockOptions = {}) {
     const given: unknown = locks
     if (!Array.isArray(given) || given.length === 0) throw new TypeError('locks must be a non-empty array')
     this.#zk = zk
-    this.#locks = locks.map((lock) => lockOf(zk, lock)).sort(byPath)
+    this.#locks = locks.map((lock) => lockOf(zk, lock, options)).sort(byPath)
     this.paths = this.#locks.map(({ path }) => path)
     const twice = this.paths.find((path, index) => path === this.paths[index + 1])
     if (twice !== undefined) throw new TypeError(`two of the locks are on ${twice}: it would wait for itself`)
@@ -115,6 +123,15 @@ export class MultiLock {
       this.#locks.map(async (lock) => [lock.path, await lock.contenders({ signal })] as const),
     )
     return new Map(lines)
+  }
+
+  /** One line for a log: of each lock, who holds, who waits, and how long they have. */
+  async describe(options: WaitOptions = {}): Promise<string> {
+    const { clock } = this.#zk.runtime
+    const lines = [...(await this.contenders(options))].map(
+      ([path, line]) => `${path} ${describeLine(line, clock)}`,
+    )
+    return `multi-lock of ${lines.length}: ${lines.join(' | ')}`
   }
 
   #attempt(what: string, options: WaitOptions): Attempt {
@@ -210,6 +227,29 @@ export class MultiHold implements AsyncDisposable {
   }
 
   /**
+   * Tells `listener`, once, when somebody asks for one of the locks to be given up. Advisory: see `Hold`.
+   *
+   * Sets a watch on each znode, the same as {@link signal}.
+   *
+   * @returns the way to stop.
+   */
+  onRevokeRequested(listener: RevokeListener): () => void {
+    let stops: (() => void)[] = []
+    const stop = (): void => {
+      for (const each of stops.splice(0)) each()
+    }
+    const tell = (): void | Promise<void> => {
+      stop()
+      return listener()
+    }
+    if (typeof listener !== 'function') {
+      throw new TypeError(`onRevokeRequested needs a function, got ${typeof listener}`)
+    }
+    stops = this.#holds.map((hold) => hold.onRevokeRequested(tell))
+    return stop
+  }
+
+  /**
    * Of the first that is lost, as far as is known here.
    *
    * @internal
@@ -268,8 +308,8 @@ async function releaseAll(holds: readonly Hold[], options?: WaitOptions): Promis
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
 }
 
-function lockOf(zk: Zk, lock: string | Lock): Lock {
-  if (typeof lock === 'string') return new Mutex(zk, lock)
+function lockOf(zk: Zk, lock: string | Lock, options: MultiLockOptions): Lock {
+  if (typeof lock === 'string') return new Mutex(zk, lock, options)
   const given = lock as Partial<Record<keyof Lock, unknown>> | null | undefined
   if (typeof given?.acquire !== 'function' || typeof given.tryAcquire !== 'function') {
     throw new TypeError('each of locks must be a path, or a lock with acquire and tryAcquire')

@@ -14,10 +14,13 @@ import type { Data, Zk } from '../src/api/zk.js'
 import { Attempt, type WaitOptions } from './kernel/attempt.js'
 import { ContenderQueue } from './kernel/contender-queue.js'
 import { dialectOf, type Dialect, type DialectName } from './kernel/dialect.js'
+import { describeLine } from './kernel/description.js'
 import { Hold } from './kernel/hold.js'
 import { first } from './kernel/line.js'
 import { localAddress } from './kernel/local-address.js'
+import { lossPolicyOf, type LossPolicy } from './kernel/loss-policy.js'
 import { membersOf, type QueueMember } from './kernel/members.js'
+import { breakClaim, revokeClaim, type Asked, type Broken, type Claim } from './kernel/revocation.js'
 import { runHeld } from './kernel/run-held.js'
 
 export interface MutexOptions {
@@ -27,6 +30,8 @@ export interface MutexOptions {
   readonly id?: Data | undefined
   /** For our znodes and for missing parents. Default: creator-only when the client has credentials, else open. */
   readonly acl?: readonly Acl[] | undefined
+  /** What to make of a lost connection: nothing before the session may be over (`deadline`, default), or a loss at once. */
+  readonly lossPolicy?: LossPolicy | undefined
 }
 
 /** One in the queue of a mutex. Its `czxid` is its fencing token. */
@@ -42,7 +47,7 @@ export class Mutex {
 
   /**
    * @param path - the parent of the contenders' znodes. Missing parents are made when needed.
-   * @throws TypeError, RangeError for a bad path, dialect or ACL.
+   * @throws TypeError, RangeError for a bad path, dialect, ACL or loss policy.
    */
   constructor(zk: Zk, path: string, options: MutexOptions = {}) {
     validatePath(path)
@@ -51,7 +56,14 @@ export class Mutex {
     this.path = path
     this.#zk = zk
     const data = options.id ?? (dialect.data === 'address' ? localAddress() : '')
-    this.#queue = new ContenderQueue({ zk, container: path, dialect, data, acl: options.acl })
+    this.#queue = new ContenderQueue({
+      zk,
+      container: path,
+      dialect,
+      data,
+      acl: options.acl,
+      lossPolicy: lossPolicyOf(options.lossPolicy),
+    })
   }
 
   /**
@@ -101,5 +113,39 @@ export class Mutex {
     using attempt = new Attempt(this.#zk, 'contenders', this.path, options)
     const members = await membersOf(this.#queue, attempt)
     return members.map((member, index) => ({ role: index === 0 ? 'holder' : 'waiter', ...member }))
+  }
+
+  /** One line for a log: who holds, who waits, and how long they have. */
+  async describe(options: WaitOptions = {}): Promise<string> {
+    const line = describeLine(await this.contenders(options), this.#zk.runtime.clock)
+    return `mutex ${this.path} (${this.#queue.spec.dialect.name}): ${line}`
+  }
+
+  /**
+   * Asks a contender, as `contenders()` shows it, to give up: its owner is told if it listens (`onRevokeRequested`, or
+   * Curator's `makeRevocable`). Advisory: that one may take its time, or ignore it. Curator's holders are told only of what comes
+   * after they began to listen, so asking again may help. Needs WRITE on its znode.
+   *
+   * @returns `asked`, or `gone` if it is not there any more. On abort it may have been asked, or not.
+   * @throws TypeError for what is no contender of this lock; `NoAuthError` …
+   */
+  async revoke(contender: Claim, options: WaitOptions = {}): Promise<Asked> {
+    return revokeClaim(this.#zk, this.path, contender, options)
+  }
+
+  /**
+   * For operators: takes the place of a contender away, whoever owns it, such as of a process that hangs and keeps its
+   * session alive. Only exactly the znode that `contenders()` showed (path and czxid), never one that came later. If it held,
+   * the next in line is let in **while the one before may still be at work**: its `signal` aborts with the reason `revoked` if it
+   * is alive and watches, but a process that hangs does not hear it. Look at `sessionId`, `id` and `since` first. A waiter
+   * that is broken queues up again, at the end.
+   *
+   * Needs DELETE on the parent, and WRITE on the znode: without that the reason told is `node-deleted`.
+   *
+   * @returns `broken`, or `gone` if it had gone before. On abort it may have been broken, or not.
+   * @throws TypeError for what is no contender of this lock; `NoAuthError` …
+   */
+  async break(contender: Claim, options: WaitOptions = {}): Promise<Broken> {
+    return breakClaim(this.#zk, this.path, contender, options)
   }
 }

@@ -20,7 +20,8 @@
  * 8. The end of our own session wakes the waiter, which starts over in the next one. Being suspended does not.
  * 9. The container may be reaped at any moment that it is empty.
  * 10. A delete is owned until it is confirmed or the session is over; giving up never waits for it (janitor.ts).
- * 11. A grant is handed out only while the session is not known to be over: checked last, in the same turn.
+ * 11. A grant is handed out only while the session is not known to be over: checked last, in the same turn. With the
+ *    loss policy `suspended`, only while we are connected.
  *
  * A semaphore is not "within the first n" of such a queue: of n holders any can go, and a waiter that watches one of
  * them misses the others. It has a turn of its own (semaphore/permit-turn.ts), or is a mutex round a list of leases.
@@ -31,6 +32,7 @@ import type { Attempt } from './attempt.js'
 import { enqueue, throwUnlessPassing, type QueueSpec } from './enqueue.js'
 import { beforeRetry } from './failure.js'
 import { lineUp, type Admission, type Contender, type Line } from './line.js'
+import { isLostAtOnce } from './loss-policy.js'
 import { listInSync } from './lost-create.js'
 import type { Place } from './place.js'
 import { awaitTurn, type Turn } from './turn.js'
@@ -113,7 +115,7 @@ export class ContenderQueue {
     let turn: Turn
     try {
       turn = await awaitTurn(this.spec, enqueued, { admission, attempt, patience, onStrangers })
-      if (place.session.signal.aborted) turn = 'session-over'
+      if (place.session.signal.aborted || isLostAtOnce(this.spec.lossPolicy, zk)) turn = 'session-over'
       attempt.signal.throwIfAborted()
     } catch (error) {
       void place.leave()

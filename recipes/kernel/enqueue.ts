@@ -15,6 +15,7 @@ import type { Attempt } from './attempt.js'
 import { namePrefix, sequenceOf, type Dialect } from './dialect.js'
 import { beforeRetry, isPassing, isUnknown } from './failure.js'
 import { Janitor } from './janitor.js'
+import type { LossPolicy } from './loss-policy.js'
 import { findLostCreate, type LostCreate } from './lost-create.js'
 import { Place } from './place.js'
 
@@ -27,6 +28,8 @@ export interface QueueSpec {
   readonly data: Data
   /** For our znodes and for missing parents. Default: the client's own default. */
   readonly acl?: readonly Acl[] | undefined
+  /** Of what is held in the end. Default `deadline`. */
+  readonly lossPolicy?: LossPolicy | undefined
 }
 
 /** A place and the names of all children, from a list that is newer than the place. */
@@ -84,7 +87,7 @@ async function createAndList(
   if (created === undefined) return undefined
   const sequence = sequenceOf(dialect, nameOf(created.path))
   if (sequence === undefined) throw new TypeError(`${created.path} was made without a sequence number`)
-  const place = new Place(zk, session, { ...created, sequence })
+  const place = new Place(zk, session, { ...created, sequence }, spec.lossPolicy)
   try {
     return { place, children: await listBehind(listing, spec, place, attempt) }
   } catch (error) {

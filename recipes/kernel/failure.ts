@@ -44,8 +44,10 @@ export async function beforeRetry(zk: Zk, attempt: number, signal: AbortSignal):
 
 /** Why what was held by a session that is over is lost, in the words of a hold. */
 export function lossOf(session: Session, path: string): LockLostError {
-  const reason = session.endedBy ?? 'session-expired'
-  const cause: unknown = session.signal.reason
+  return lossBy(session.endedBy ?? 'session-expired', path, session.signal.reason)
+}
+
+export function lossBy(reason: LostReason, path: string, cause?: unknown): LockLostError {
   return new LockLostError(`lost ${path}: ${sentences[reason]}`, reason, { path, cause })
 }
 
@@ -55,4 +57,5 @@ const sentences: Record<LostReason, string> = {
   'node-deleted': 'somebody deleted it',
   revoked: 'an operator broke it',
   closed: 'the client was closed',
+  suspended: 'the connection was lost, and its loss policy takes that for a loss',
 }

@@ -1,21 +1,19 @@
 /**
  * What a recipe gives to the one that was let in: proof of it, the news that it is lost, and the way to give it back.
  *
- * Not obvious:
- * - Loss is noticed without a request where it can be: the end of the session is told by the client, on its own clock
- *   if the ensemble can't be reached. That somebody deleted our znode takes a watch on it. It is set when `signal` is
- *   first read (and not at all if it never is: a short critical section costs two requests, not three). A waiter
- *   that was granted by an event has it already.
- * - A release that finds the znode gone at its first try knows that somebody else deleted it.
- * - Our own deletion fires our own watch; a release is not a loss.
+ * How a loss is noticed: vigil.ts. The watch that this takes is set when `signal` is first read (and not at all if it
+ * never is: a short critical section costs two requests, not three). A waiter that was granted by an event has it
+ * already. A release that finds the znode gone at its first try knows that somebody else deleted it.
  */
-import { hasCode, LockLostError, TransactionError } from '../../src/api/errors.js'
+import { hasCode, TransactionError, type LockLostError } from '../../src/api/errors.js'
 import type { CheckResult, Transaction, TransactionResult, Zk } from '../../src/api/zk.js'
-import { abortable, onAbort, quietController } from '../../src/runtime/abort.js'
+import { abortable } from '../../src/runtime/abort.js'
 import { Attempt, type WaitOptions } from './attempt.js'
 import { throwUnlessPassing } from './enqueue.js'
 import { beforeRetry, isOver, lossOf } from './failure.js'
 import type { Place } from './place.js'
+import type { RevokeListener } from './revoke-requests.js'
+import { Vigil } from './vigil.js'
 
 export class Hold implements AsyncDisposable {
   /** Our znode. */
@@ -29,9 +27,7 @@ export class Hold implements AsyncDisposable {
   readonly sessionId: bigint
   readonly #zk: Zk
   readonly #place: Place
-  #controller: AbortController | undefined
-  #stopListening: () => void = () => undefined
-  #foundGone = false
+  readonly #vigil: Vigil
   #release: Promise<void> | undefined
 
   /** @internal */
@@ -41,50 +37,32 @@ export class Hold implements AsyncDisposable {
     this.path = place.path
     this.fencingToken = place.czxid
     this.sessionId = place.session.id
+    this.#vigil = new Vigil(place)
   }
 
   /**
    * Aborts with a {@link LockLostError} when this is held no more, or can no longer be proved to be: the session is
-   * over or in doubt, the client was closed, or somebody deleted the znode. It does not abort on `release()`.
+   * over or in doubt, the client was closed, somebody deleted the znode, or the connection is lost and the lock's
+   * `lossPolicy` takes that for a loss. It does not abort on `release()`.
    *
    * The first read sets a watch on the znode (one request, not waited for).
    */
   get signal(): AbortSignal {
-    this.#controller ??= this.#listen()
-    return this.#controller.signal
+    return this.#vigil.signal
   }
 
-  #listen(): AbortController {
-    const controller = quietController()
-    const loss = this.loss
-    if (loss !== undefined) controller.abort(loss)
-    if (loss !== undefined || this.#release !== undefined) return controller
-    const { session } = this.#place
-    const unlisten = onAbort(session.signal, () => controller.abort(lossOf(session, this.path)))
-    this.#place.onWatchEnd((end) => {
-      if (end.how === 'gone') controller.abort(this.#deleted())
-      else void this.#watchAgain(end.error)
-    })
-    this.#stopListening = () => {
-      unlisten()
-      this.#place.onWatchEnd(undefined)
-    }
-    void this.#place.watch()
-    return controller
-  }
-
-  async #watchAgain(error: unknown): Promise<void> {
-    const { session } = this.#place
-    try {
-      if (isOver(session, error)) return
-      throwUnlessPassing(error)
-      await beforeRetry(this.#zk, 2, session.signal)
-      if (this.#release === undefined) await this.#place.watch()
-    } catch (refusal) {
-      if (session.signal.aborted) return
-      const what = 'can not watch our own znode: that somebody deletes it will not be noticed'
-      this.#zk.logger.warn({ path: this.path, error: refusal }, what)
-    }
+  /**
+   * Tells `listener`, once, when somebody asks for this to be given up: with `revoke` of a lock here, or Curator's
+   * `Revoker`. It is advisory: nothing happens unless the listener sees to it. If it was asked for before this call, or
+   * while it waited for its turn, the listener is told at once, but not before this returns. After a release or a loss
+   * nobody is told. What the listener throws is logged.
+   *
+   * Sets a watch on the znode, the same as {@link signal}. It survives reconnects.
+   *
+   * @returns the way to stop.
+   */
+  onRevokeRequested(listener: RevokeListener): () => void {
+    return this.#vigil.onRevokeRequested(listener)
   }
 
   /**
@@ -93,14 +71,7 @@ export class Hold implements AsyncDisposable {
    * @internal
    */
   get loss(): LockLostError | undefined {
-    const { session } = this.#place
-    if (this.#foundGone || this.#place.deleted) return this.#deleted()
-    if (this.#release === undefined && session.signal.aborted) return lossOf(session, this.path)
-    return undefined
-  }
-
-  #deleted(): LockLostError {
-    return new LockLostError(`lost ${this.path}: somebody deleted it`, 'node-deleted', { path: this.path })
+    return this.#vigil.loss
   }
 
   /**
@@ -118,7 +89,7 @@ export class Hold implements AsyncDisposable {
       try {
         if (repetition > 0) await beforeRetry(this.#zk, repetition, attempt.signal)
         if (await this.#stands(attempt.signal)) return
-        throw this.#deleted()
+        throw this.#vigil.foundGone()
       } catch (error) {
         attempt.signal.throwIfAborted()
         if (isOver(session, error)) break
@@ -172,21 +143,24 @@ export class Hold implements AsyncDisposable {
    *
    * @internal
    */
-  protected async exchange<T>(by: (place: Place) => Promise<T | undefined>): Promise<T> {
+  protected async exchange(by: (place: Place) => Promise<Place | undefined>): Promise<Place> {
     this.#throwUnlessHeld()
     const { session } = this.#place
     this.#release = Promise.resolve()
+    this.#vigil.beginExchange()
     try {
       const made = await this.#place.exchange(by)
-      if (made === undefined) {
-        this.#foundGone = true
-        this.#controller?.abort(this.#deleted())
-        throw this.#deleted()
+      if (made === undefined) throw this.#vigil.foundGone()
+      const { loss } = this.#vigil
+      if (loss !== undefined) {
+        void made.leave()
+        throw loss
       }
-      this.#stopListening()
+      this.#vigil.end()
       return made
     } catch (error) {
       this.#release = undefined
+      this.#vigil.undoExchange()
       throw isOver(session, error) ? lossOf(session, this.path) : error
     }
   }
@@ -213,14 +187,14 @@ export class Hold implements AsyncDisposable {
   }
 
   async #delete(): Promise<void> {
-    this.#stopListening()
-    const removed = new Promise<void>((resolve, reject) => {
+    const wasGone = this.#place.deleted
+    this.#vigil.end()
+    return new Promise<void>((resolve, reject) => {
       void this.#place.leave(reject).then((removal) => {
-        if (removal === 'gone') this.#foundGone = true
+        this.#vigil.settle(removal, wasGone)
         resolve()
       })
     })
-    return removed
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,11 +3,14 @@ import { hasCode } from '../../src/api/errors.js'
 import { joinPath } from '../../src/api/path.js'
 import type { NodeData } from '../../src/api/zk.js'
 import type { Attempt } from './attempt.js'
+import { birthInName } from './birth-order.js'
 import type { ContenderQueue } from './contender-queue.js'
 import type { Contender } from './line.js'
+import type { Claim } from './revocation.js'
+import { isRevokeMark } from './revoke-mark.js'
 
 /** One in a queue, as of the moment when its znode was read. */
-export interface QueueMember {
+export interface QueueMember extends Claim {
   /** What it wrote into its znode, as text. */
   readonly id: string
   readonly name: string
@@ -17,7 +20,11 @@ export interface QueueMember {
   readonly since: Date
   /** The transaction that made its znode. */
   readonly czxid: bigint
+  /** What its hold's `fencingToken` is or will be: the czxid, or that of the znode which this one has replaced. */
+  readonly fencingToken: bigint
   readonly sequence: number
+  /** Somebody has asked it to give up; its `id` is overwritten by that. */
+  readonly isRevokeRequested: boolean
 }
 
 /** Bounds what a long queue keeps in flight. */
@@ -50,5 +57,15 @@ async function read(
     throw error
   }
   const { ephemeralOwner: sessionId, ctime, czxid } = node.stat
-  return { id: node.data.toString(), name, path, sessionId, since: new Date(Number(ctime)), czxid, sequence }
+  return {
+    id: node.data.toString(),
+    name,
+    path,
+    sessionId,
+    since: new Date(Number(ctime)),
+    czxid,
+    fencingToken: birthInName(name) ?? czxid,
+    sequence,
+    isRevokeRequested: isRevokeMark(node.data),
+  }
 }

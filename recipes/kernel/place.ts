@@ -9,6 +9,14 @@ import type { Stat } from '../../src/api/stat.js'
 import type { Session, Zk } from '../../src/api/zk.js'
 import { DeletionWatch, type WatchEnd } from './deletion-watch.js'
 import { Janitor, type Removal } from './janitor.js'
+import type { LossPolicy } from './loss-policy.js'
+import { isRevokeMark } from './revoke-mark.js'
+
+export interface PlaceMade {
+  readonly path: string
+  readonly stat: Pick<Stat, 'czxid'>
+  readonly sequence: number
+}
 
 export class Place {
   readonly zk: Zk
@@ -17,19 +25,24 @@ export class Place {
   readonly name: string
   readonly sequence: number
   readonly czxid: bigint
+  readonly lossPolicy: LossPolicy
   #watch: DeletionWatch | undefined
   #end: WatchEnd | undefined
   #leaving: Promise<Removal> | undefined
   #exchanged = false
+  #isMarked = false
+  #writesItself = false
   #onEnd: ((end: WatchEnd) => void) | undefined
+  #onMark: (() => void) | undefined
 
-  constructor(zk: Zk, session: Session, made: { path: string; stat: Pick<Stat, 'czxid'>; sequence: number }) {
+  constructor(zk: Zk, session: Session, made: PlaceMade, lossPolicy: LossPolicy = 'deadline') {
     this.zk = zk
     this.session = session
     this.path = made.path
     this.name = nameOf(made.path)
     this.sequence = made.sequence
     this.czxid = made.stat.czxid
+    this.lossPolicy = lossPolicy
   }
 
   /** Somebody else deleted our znode, as far as has been seen. Seen at once only while it is watched. */
@@ -37,19 +50,54 @@ export class Place {
     return this.#end?.how === 'gone' && this.#leaving === undefined && !this.#exchanged
   }
 
+  /** Somebody asked for it (revocation.ts), as far as has been seen. Seen only while it is watched. */
+  get isMarked(): boolean {
+    return this.#isMarked
+  }
+
+  /**
+   * How it was deleted looks like an operator's break: marked before, or written and deleted in one go. Who writes into
+   * another one's place but a revoker?
+   */
+  get looksBroken(): boolean {
+    return this.#isMarked || (this.#end?.how === 'gone' && this.#end.unread && !this.#writesItself)
+  }
+
+  /** To be called before its owner writes into it: such a change is no news to us. */
+  writing(): void {
+    this.#writesItself = true
+  }
+
   /** Watches our own znode, once. Resolves with true when the watch stands, false if it could not be set. */
   async watch(): Promise<boolean> {
     if (this.#end?.how === 'blind') this.#watch = this.#end = undefined
-    this.#watch ??= new DeletionWatch(this.zk, this.path, this.session, (end) => {
-      this.#end = end
-      if (this.#leaving === undefined && !this.#exchanged) this.#onEnd?.(end)
-    })
+    this.#watch ??= new DeletionWatch(
+      this.zk,
+      this.path,
+      this.session,
+      (end) => {
+        this.#end = end
+        if (this.#leaving === undefined && !this.#exchanged) this.#onEnd?.(end)
+      },
+      (data) => this.#see(data),
+    )
     return (await this.#watch.standing) !== undefined && this.#end === undefined
+  }
+
+  #see(data: Buffer): void {
+    if (this.#isMarked || !isRevokeMark(data)) return
+    this.#isMarked = true
+    if (this.#leaving === undefined) this.#onMark?.()
   }
 
   /** Who is told, synchronously, that our own watch ended while we had not left. One at a time. */
   onWatchEnd(listener: ((end: WatchEnd) => void) | undefined): void {
     this.#onEnd = listener
+  }
+
+  /** Who is told, synchronously and once, that the mark was seen for the first time. One at a time. */
+  onMark(listener: (() => void) | undefined): void {
+    this.#onMark = listener
   }
 
   /**

@@ -41,7 +41,7 @@ export async function replacePlace(spec: QueueSpec, writer: Place): Promise<Plac
   const path = joinPath(container, name)
   const replace = zk.supports('transactions') ? inOneTransaction : inTwoSteps
   const replaced = await replace(spec, writer, path)
-  return replaced ? new Place(zk, session, { path, stat: { czxid }, sequence }) : undefined
+  return replaced ? new Place(zk, session, { path, stat: { czxid }, sequence }, writer.lossPolicy) : undefined
 }
 
 type Replace = (spec: QueueSpec, writer: Place, path: string) => Promise<boolean>

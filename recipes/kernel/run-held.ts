@@ -25,7 +25,8 @@ export async function runHeld<T>(hold: Held, logger: Logger, fn: () => T | Promi
   }
   const loss = hold.loss
   await hold.release()
-  const known = loss ?? hold.loss
+  // What the release found out knows more of the reason.
+  const known = hold.loss ?? loss
   if (known !== undefined) throw known
   return result
 }

@@ -2,8 +2,10 @@
 import type { Zk } from '../../src/api/zk.js'
 import { Attempt, type WaitOptions } from '../kernel/attempt.js'
 import type { ContenderQueue } from '../kernel/contender-queue.js'
+import { describeLine } from '../kernel/description.js'
 import { Hold } from '../kernel/hold.js'
 import type { Admission } from '../kernel/line.js'
+import { breakClaim, revokeClaim, type Asked, type Broken, type Claim } from '../kernel/revocation.js'
 import { runHeld } from '../kernel/run-held.js'
 import { reading, unlessBehind } from './admission.js'
 import { holding, outerReaders } from './nesting.js'
@@ -80,5 +82,39 @@ export class ReadLock {
   async contenders(options: WaitOptions = {}): Promise<ReadWriteContender[]> {
     using attempt = new Attempt(this.#zk, 'contenders', this.path, options)
     return (await this.#line(attempt)).filter(({ kind }) => kind === 'read')
+  }
+
+  /** One line for a log: who holds, who waits, and how long they have. */
+  async describe(options: WaitOptions = {}): Promise<string> {
+    const line = describeLine(await this.contenders(options), this.#zk.runtime.clock)
+    return `read lock ${this.path} (${this.#queue.spec.dialect.name}): ${line}`
+  }
+
+  /**
+   * Asks a contender, as `contenders()` shows it, to give up: its owner is told if it listens (`onRevokeRequested`, or
+   * Curator's `makeRevocable`). Advisory: that one may take its time, or ignore it. Curator's holders are told only of what comes
+   * after they began to listen, so asking again may help. Needs WRITE on its znode.
+   *
+   * @returns `asked`, or `gone` if it is not there any more. On abort it may have been asked, or not.
+   * @throws TypeError for what is no contender of this lock; `NoAuthError` …
+   */
+  async revoke(contender: Claim, options: WaitOptions = {}): Promise<Asked> {
+    return revokeClaim(this.#zk, this.path, contender, options)
+  }
+
+  /**
+   * For operators: takes the place of a contender away, whoever owns it, such as of a process that hangs and keeps its
+   * session alive. Only exactly the znode that `contenders()` showed (path and czxid), never one that came later. If it held,
+   * the next in line is let in **while the one before may still be at work**: its `signal` aborts with the reason `revoked` if it
+   * is alive and watches, but a process that hangs does not hear it. Look at `sessionId`, `id` and `since` first. A waiter
+   * that is broken queues up again, at the end.
+   *
+   * Needs DELETE on the parent, and WRITE on the znode: without that the reason told is `node-deleted`.
+   *
+   * @returns `broken`, or `gone` if it had gone before. On abort it may have been broken, or not.
+   * @throws TypeError for what is no contender of this lock; `NoAuthError` …
+   */
+  async break(contender: Claim, options: WaitOptions = {}): Promise<Broken> {
+    return breakClaim(this.#zk, this.path, contender, options)
   }
 }

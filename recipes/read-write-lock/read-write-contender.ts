@@ -1,6 +1,6 @@
 /** Who stands in the line of a read-write lock, and who of them holds. */
 import type { Attempt } from '../kernel/attempt.js'
-import { birthInName, isAmbiguous } from '../kernel/birth-order.js'
+import { isAmbiguous } from '../kernel/birth-order.js'
 import type { ContenderQueue } from '../kernel/contender-queue.js'
 import { membersOf, type QueueMember } from '../kernel/members.js'
 
@@ -9,8 +9,6 @@ export interface ReadWriteContender extends QueueMember {
   readonly kind: 'read' | 'write'
   /** As of the answer; things may have moved on. */
   readonly role: 'holder' | 'waiter'
-  /** Its fencing token: of a reader that was a writer, the czxid of that. */
-  readonly czxid: bigint
 }
 
 /**
@@ -25,10 +23,8 @@ export async function lineOf(
   isReader: (name: string) => boolean,
   attempt: Attempt,
 ): Promise<ReadWriteContender[]> {
-  const found = await membersOf(queue, attempt)
-  const members = found
-    .map((member) => ({ ...member, czxid: birthInName(member.name) ?? member.czxid }))
-    .sort((a, b) => (isAmbiguous(a) && isAmbiguous(b) ? (a.czxid < b.czxid ? -1 : 1) : 0))
+  const members = await membersOf(queue, attempt)
+  members.sort((a, b) => (isAmbiguous(a) && isAmbiguous(b) ? (a.fencingToken < b.fencingToken ? -1 : 1) : 0))
   const writers = members.filter(({ name }) => !isReader(name))
   const [first] = members
   const [firstWriter] = writers

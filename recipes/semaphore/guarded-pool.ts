@@ -9,14 +9,15 @@
 import { hasCode } from '../../src/api/errors.js'
 import { abortable } from '../../src/runtime/abort.js'
 import type { Attempt } from '../kernel/attempt.js'
-import { birthInName } from '../kernel/birth-order.js'
 import { ContenderQueue } from '../kernel/contender-queue.js'
 import { throwUnlessPassing, type QueueSpec } from '../kernel/enqueue.js'
 import { beforeRetry, isOver } from '../kernel/failure.js'
 import { first } from '../kernel/line.js'
+import { isLostAtOnce } from '../kernel/loss-policy.js'
 import { listInSync } from '../kernel/lost-create.js'
 import { membersOf, type QueueMember } from '../kernel/members.js'
 import type { Place } from '../kernel/place.js'
+import type { Claim } from '../kernel/revocation.js'
 import { leasesIn, type GuardedLayout } from './guarded-layout.js'
 import { Lease } from './lease.js'
 import { LeasePart } from './lease-part.js'
@@ -91,7 +92,8 @@ export class GuardedPool implements Pool {
     try {
       outcome = await this.#takeWith(guard, permits, attempt, patience)
       if (outcome instanceof Lease) {
-        if (!guard.session.signal.aborted && !attempt.signal.aborted) return outcome
+        const isLost = guard.session.signal.aborted || isLostAtOnce(guard.lossPolicy, this.#leases.zk)
+        if (!isLost && !attempt.signal.aborted) return outcome
         void outcome.release()
         attempt.signal.throwIfAborted()
         outcome = 'again'
@@ -179,36 +181,31 @@ export class GuardedPool implements Pool {
     }
   }
 
+  get containers(): readonly string[] {
+    return [this.#leases.container, this.#lock.spec.container]
+  }
+
   async contenders(attempt: Attempt): Promise<SemaphoreContender[]> {
-    const leases = new Map<string, SemaphoreContender & { permits: number; znodes: string[] }>()
-    for (const { id, name, path, sessionId, since, czxid } of await membersOf(
-      new ContenderQueue(this.#leases),
-      attempt,
-    )) {
-      const birth = birthInName(name)
-      const known = leases.get(birth === undefined ? name : `${birth} of ${sessionId}`)
-      if (known !== undefined) {
-        known.permits++
-        known.znodes.push(path)
-        continue
-      }
-      const fencingToken = birth ?? czxid
-      const lease = {
-        role: 'holder' as const,
-        permits: 1,
-        id,
-        znodes: [path],
-        sessionId,
-        since,
-        fencingToken,
-      }
-      leases.set(birth === undefined ? name : `${birth} of ${sessionId}`, lease)
+    const members = await membersOf(new ContenderQueue(this.#leases), attempt)
+    const leases = new Map<string, SemaphoreContender & { permits: number; znodes: Claim[] }>()
+    for (const { name, path, czxid, fencingToken, isRevokeRequested, ...member } of members) {
+      const { id, sessionId, since } = member
+      // Those of one lease carry the same token; Curator's and kazoo's are each a lease.
+      const key = czxid === fencingToken ? name : `${fencingToken} of ${sessionId}`
+      const known = leases.get(key)
+      const znodes = [...(known?.znodes ?? []), { path, czxid }]
+      const permits = znodes.length
+      const isAsked = isRevokeRequested || known?.isRevokeRequested === true
+      const lease = { id, sessionId, since, fencingToken, znodes, permits, isRevokeRequested: isAsked }
+      leases.set(key, { role: 'holder', ...lease })
     }
     const holders = [...leases.values()].sort((a, b) => (a.fencingToken < b.fencingToken ? -1 : 1))
     return [...holders, ...(await membersOf(this.#lock, attempt)).map(waiterOf)]
   }
 }
 
-function waiterOf({ id, path, sessionId, since, czxid }: QueueMember): SemaphoreContender {
-  return { role: 'waiter', permits: undefined, id, znodes: [path], sessionId, since, fencingToken: czxid }
+function waiterOf(member: QueueMember): SemaphoreContender {
+  const { id, path, czxid, sessionId, since, fencingToken, isRevokeRequested } = member
+  const znodes = [{ path, czxid }]
+  return { role: 'waiter', permits: undefined, id, znodes, sessionId, since, fencingToken, isRevokeRequested }
 }

@@ -6,6 +6,7 @@ import { hasCode, type LockLostError } from '../../src/api/errors.js'
 import type { CheckResult, Transaction, TransactionResult, Zk } from '../../src/api/zk.js'
 import { abortable, onAbort, quietController } from '../../src/runtime/abort.js'
 import { Attempt, type WaitOptions } from '../kernel/attempt.js'
+import { RevokeRequests, type RevokeListener } from '../kernel/revoke-requests.js'
 import type { LeasePart } from './lease-part.js'
 
 export class Lease implements AsyncDisposable {
@@ -25,6 +26,8 @@ export class Lease implements AsyncDisposable {
   #controller: AbortController | undefined
   #unlisten: (() => void)[] = []
   #release: Promise<void> | undefined
+  #requests: RevokeRequests | undefined
+  readonly #heeded = new WeakSet<LeasePart>()
   #returning: Promise<void> = Promise.resolve()
   /** Single returns that were asked for and are not done yet. */
   #owed = 0
@@ -76,6 +79,32 @@ export class Lease implements AsyncDisposable {
 
   #stopListening(): void {
     for (const unlisten of this.#unlisten.splice(0)) unlisten()
+  }
+
+  /**
+   * Tells `listener`, once, when somebody asks for this to be given up: with `revoke` of a semaphore here, or by writing
+   * `__REVOKE__` into one of its znodes as Curator's `Revoker` does. It is advisory. If it was asked for before, the listener is
+   * told at once, but not before this returns; after a release or a loss nobody is told. What the listener throws is
+   * logged.
+   *
+   * Sets a watch on each znode, the same as {@link signal}.
+   *
+   * @returns the way to stop.
+   */
+  onRevokeRequested(listener: RevokeListener): () => void {
+    this.#requests ??= new RevokeRequests(this.#zk.logger, this.path)
+    const stop = this.#requests.add(listener)
+    if (this.#release === undefined) this.#heedRequests()
+    else this.#requests.clear()
+    return stop
+  }
+
+  #heedRequests(): void {
+    for (const part of this.#parts) {
+      if (this.#heeded.has(part)) continue
+      this.#heeded.add(part)
+      part.onRevokeRequested(() => this.#requests?.ask())
+    }
   }
 
   /**
@@ -149,6 +178,7 @@ export class Lease implements AsyncDisposable {
       this.#owed--
     }
     this.#listen()
+    if (this.#requests !== undefined && this.#release === undefined) this.#heedRequests()
   }
 
   /**
@@ -161,6 +191,7 @@ export class Lease implements AsyncDisposable {
   async release(options?: WaitOptions): Promise<void> {
     if (this.#release === undefined) {
       this.#stopListening()
+      this.#requests?.clear()
       const isIdle = this.#owed === 0
       this.#release = isIdle ? this.#releaseAll() : this.#returning.then(async () => this.#releaseAll())
     }

@@ -9,11 +9,11 @@ import { hasCode } from '../../src/api/errors.js'
 import { abortable } from '../../src/runtime/abort.js'
 import type { Session } from '../../src/api/zk.js'
 import type { Attempt } from '../kernel/attempt.js'
-import { birthInName } from '../kernel/birth-order.js'
 import { ContenderQueue } from '../kernel/contender-queue.js'
 import { enqueue, makeContainer, throwUnlessPassing, type QueueSpec } from '../kernel/enqueue.js'
 import { beforeRetry } from '../kernel/failure.js'
 import { lineUp } from '../kernel/line.js'
+import { isLostAtOnce } from '../kernel/loss-policy.js'
 import { listInSync } from '../kernel/lost-create.js'
 import { membersOf } from '../kernel/members.js'
 import type { Place } from '../kernel/place.js'
@@ -75,7 +75,7 @@ export class NativePool implements Pool {
       const make = async (): Promise<void> => makeContainer(queue, attempt)
       const permitTurn = new PermitTurn({ queue, limit: this.#limit, attempt, makeContainer: make }, enqueued)
       turn = await permitTurn.take(patience)
-      if (place.session.signal.aborted) turn = 'session-over'
+      if (place.session.signal.aborted || isLostAtOnce(queue.lossPolicy, zk)) turn = 'session-over'
       attempt.signal.throwIfAborted()
       if (turn === 'granted' && permitTurn.isFollowed) void announce(place, queue.data)
     } catch (error) {
@@ -127,16 +127,21 @@ export class NativePool implements Pool {
     }
   }
 
+  get containers(): readonly string[] {
+    return [this.#spec.container]
+  }
+
   async contenders(attempt: Attempt): Promise<SemaphoreContender[]> {
     const members = await membersOf(new ContenderQueue(this.#names(1)), attempt)
     const limit = await this.#limit.read(attempt)
     let taken = 0
-    return members.map(({ id, name, path, sessionId, since, czxid }) => {
+    return members.map((member) => {
+      const { id, name, path, sessionId, since, czxid, fencingToken, isRevokeRequested } = member
       const permits = permitsIn(name)
-      const birth = birthInName(name)
       taken += permits
-      const role = birth !== undefined || taken <= limit.permits ? 'holder' : 'waiter'
-      return { role, permits, id, znodes: [path], sessionId, since, fencingToken: birth ?? czxid }
+      const role = czxid !== fencingToken || taken <= limit.permits ? 'holder' : 'waiter'
+      const znodes = [{ path, czxid }]
+      return { role, permits, id, znodes, sessionId, since, fencingToken, isRevokeRequested }
     })
   }
 

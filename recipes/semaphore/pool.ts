@@ -1,5 +1,6 @@
 /** What a semaphore asks of a layout. */
 import type { Attempt } from '../kernel/attempt.js'
+import type { Claim } from '../kernel/revocation.js'
 import type { Lease } from './lease.js'
 
 /** A lease, or one that waits for one. */
@@ -10,7 +11,9 @@ export interface SemaphoreContender {
   readonly permits: number | undefined
   /** What it wrote into its znodes, as text. */
   readonly id: string
-  readonly znodes: readonly string[]
+  readonly znodes: readonly Claim[]
+  /** Somebody has asked it to give up; its `id` is overwritten by that. */
+  readonly isRevokeRequested: boolean
   readonly sessionId: bigint
   /** By the leader's wall clock. */
   readonly since: Date
@@ -23,6 +26,8 @@ export interface Pool {
   wait(permits: number, attempt: Attempt): Promise<Lease>
   /** Undefined if it would have to wait. */
   try(permits: number, attempt: Attempt): Promise<Lease | undefined>
+  /** The parents of the znodes that stand for contenders. */
+  readonly containers: readonly string[]
   /** Holders first, each kind in order. */
   contenders(attempt: Attempt): Promise<SemaphoreContender[]>
 }

@@ -10,10 +10,13 @@
  */
 import type { Acl } from '../../src/api/acl.js'
 import { validateAcl } from '../../src/api/acl.js'
-import { validatePath } from '../../src/api/path.js'
+import { parentOf, validatePath } from '../../src/api/path.js'
 import type { Data, Zk } from '../../src/api/zk.js'
 import { Attempt, type WaitOptions } from '../kernel/attempt.js'
+import { describeLine } from '../kernel/description.js'
 import { localAddress } from '../kernel/local-address.js'
+import { lossPolicyOf, type LossPolicy } from '../kernel/loss-policy.js'
+import { breakClaim, revokeClaim, type Asked, type Broken, type Claim } from '../kernel/revocation.js'
 import { runHeld } from '../kernel/run-held.js'
 import { curatorLayout, kazooLayout } from './guarded-layout.js'
 import { GuardedPool } from './guarded-pool.js'
@@ -33,6 +36,8 @@ export interface SemaphoreOptions {
   readonly id?: Data | undefined
   /** For our znodes and for missing parents. It must let us write and delete our own. Default: the client's. */
   readonly acl?: readonly Acl[] | undefined
+  /** What to make of a lost connection: nothing before the session may be over (`deadline`, default), or a loss at once. */
+  readonly lossPolicy?: LossPolicy | undefined
 }
 
 export interface SemaphoreRunOptions extends WaitOptions {
@@ -49,18 +54,19 @@ export class Semaphore {
 
   /**
    * @param path - of the semaphore. Missing parents are made when needed.
-   * @throws TypeError, RangeError for a bad path, number, dialect or ACL.
+   * @throws TypeError, RangeError for a bad path, number, dialect, ACL or loss policy.
    */
   constructor(zk: Zk, path: string, options: SemaphoreOptions) {
     validatePath(path)
     const { permits, dialect = 'native', id, acl } = options
+    const lossPolicy = lossPolicyOf(options.lossPolicy)
     if (acl !== undefined) validateAcl(acl)
     this.path = path
     this.dialect = dialect
     this.#zk = zk
     this.#limit = new PermitLimit(zk, permits, acl)
     const data = id ?? (dialect === 'kazoo' ? '' : localAddress())
-    const spec = { zk, container: path, data, acl }
+    const spec = { zk, container: path, data, acl, lossPolicy }
     if (dialect === 'native') this.#pool = new NativePool(spec, this.#limit)
     else if (dialect === 'curator') this.#pool = new GuardedPool(spec, curatorLayout, this.#limit)
     else if ((dialect as string) === 'kazoo') this.#pool = new GuardedPool(spec, kazooLayout, this.#limit)
@@ -166,7 +172,46 @@ export class Semaphore {
     const { permits } = await this.#limit.read(attempt)
     const holders = contenders.filter(({ role }) => role === 'holder')
     const taken = holders.reduce((sum, holder) => sum + (holder.permits ?? 0), 0)
-    const waiting = contenders.length - holders.length
-    return `semaphore ${this.path} (${this.dialect}): ${taken} of ${permits} permits in ${holders.length} leases, ${waiting} waiting`
+    const line = describeLine(contenders, this.#zk.runtime.clock, 'none held')
+    return `semaphore ${this.path} (${this.dialect}): ${taken} of ${permits} permits in ${holders.length} leases, ${line}`
+  }
+
+  /**
+   * Asks a contender, as `contenders()` shows it, to give up: its owner is told if it listens (`onRevokeRequested` of its
+   * lease). Advisory. Needs WRITE on its znodes.
+   *
+   * @returns `asked`, or `gone` if none of its znodes is there any more. On abort it may have been asked, or not.
+   * @throws TypeError for what is no contender of this semaphore; `NoAuthError` …
+   */
+  async revoke(contender: Pick<SemaphoreContender, 'znodes'>, options: WaitOptions = {}): Promise<Asked> {
+    const outcomes = await this.#each(contender, options, revokeClaim)
+    return outcomes.includes('asked') ? 'asked' : 'gone'
+  }
+
+  /**
+   * For operators: takes a lease or a place in the line away, whoever owns it. Only exactly the znodes that `contenders()`
+   * showed, never one that came later. Others are let in **while that one may still be at work**: its `signal` aborts with the
+   * reason `revoked` if it is alive and watches. Look at `sessionId`, `id` and `since` first. A waiter that is broken queues
+   * up again, at the end. Of several znodes, some may have been deleted when it rejects.
+   *
+   * Needs DELETE on the parent, and WRITE on the znodes: without that the reason told is `node-deleted`.
+   *
+   * @returns `broken`, or `gone` if all of it had gone before. On abort it may have been broken, or not.
+   * @throws TypeError for what is no contender of this semaphore; `NoAuthError` …
+   */
+  async break(contender: Pick<SemaphoreContender, 'znodes'>, options: WaitOptions = {}): Promise<Broken> {
+    const outcomes = await this.#each(contender, options, breakClaim)
+    return outcomes.includes('broken') ? 'broken' : 'gone'
+  }
+
+  async #each<T>(
+    { znodes }: Pick<SemaphoreContender, 'znodes'>,
+    options: WaitOptions,
+    act: (zk: Zk, container: string, claim: Claim, options: WaitOptions) => Promise<T>,
+  ): Promise<T[]> {
+    const { containers } = this.#pool
+    const container =
+      containers.find((each) => znodes.every(({ path }) => parentOf(path) === each)) ?? this.path
+    return Promise.all(znodes.map(async (claim) => act(this.#zk, container, claim, options)))
   }
 }

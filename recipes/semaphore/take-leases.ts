@@ -19,7 +19,7 @@ import type { QueueSpec } from '../kernel/enqueue.js'
 import { isPassing, isUnknown } from '../kernel/failure.js'
 import { Janitor } from '../kernel/janitor.js'
 import { findLostCreate, type LostCreate } from '../kernel/lost-create.js'
-import { Place } from '../kernel/place.js'
+import { Place, type PlaceMade } from '../kernel/place.js'
 import type { PermitLimit } from './permit-limit.js'
 import type { LimitState } from './permit-limit.js'
 
@@ -56,7 +56,9 @@ export async function takeLeases(
   const committing = transaction.delete(guard.path).commit({ generation: session.generation })
   try {
     const paths = await resolve(committing, lost, leases, attempt)
-    const [first, ...others] = paths.map((path) => new Place(zk, session, placed(path, guard)))
+    const [first, ...others] = paths.map(
+      (path) => new Place(zk, session, placed(path, guard), guard.lossPolicy),
+    )
     if (first !== undefined && paths.length === permits) return [first, ...others]
     // Some of them were deleted while we looked for them: this lease is lost before it was granted.
     for (const place of first === undefined ? [] : [first, ...others]) void place.leave()
@@ -72,7 +74,7 @@ export async function takeLeases(
   }
 }
 
-function placed(path: string, { czxid }: Place): ConstructorParameters<typeof Place>[2] {
+function placed(path: string, { czxid }: Place): PlaceMade {
   return { path, stat: { czxid }, sequence: 0 }
 }
 

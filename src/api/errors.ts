@@ -233,14 +233,19 @@ brand(TransactionError, 'TransactionError')
 export type LostReason =
   /** The server said that the session is over. */
   | 'session-expired'
-  /** Cut off for so long that the session may be over: the local deadline passed. */
+  /**
+   * That the session lives can't be proved: cut off for so long that the local deadline passed, or the znode is gone and
+   * whether its session is too could not be found out at once.
+   */
   | 'session-in-doubt'
   /** Somebody deleted the znode. */
   | 'node-deleted'
-  /** An operator broke the lock. */
+  /** An operator broke the lock: the znode was marked as asked for, then deleted. */
   | 'revoked'
   /** The client was closed. */
   | 'closed'
+  /** The connection was lost, and the lock's `lossPolicy` takes that for a loss. */
+  | 'suspended'
 
 /** The reason that a hold's `signal` aborts with: it is not held any more, or can no longer be proved to be. */
 export class LockLostError extends ZkError {

@@ -23,7 +23,7 @@ test('one transaction: readers behind are let in, a writer behind goes on waitin
   expect(read.path).toMatch(/_c_[0-9a-f-]{36}-__READ__0000000000$/)
   expect(read.fencingToken).toBe(write.fencingToken)
   const [shown] = await cluster.until(locks[4]!.contenders())
-  expect(shown).toMatchObject({ path: read.path, czxid: read.fencingToken, role: 'holder' })
+  expect(shown).toMatchObject({ path: read.path, fencingToken: read.fencingToken, role: 'holder' })
   await cluster.until(reader.value!.release())
   await cluster.pass(5_000)
   expect(writer.settled).toBe(false)

@@ -104,7 +104,7 @@ test('who holds and who waits, together and by kind', async () => {
   ])
   expect(line[0]).toMatchObject({
     path: first.path,
-    czxid: first.fencingToken,
+    fencingToken: first.fencingToken,
     sessionId: zks[0]!.session!.id,
   })
   expect(await cluster.until(locks[0]!.readLock.contenders())).toEqual(

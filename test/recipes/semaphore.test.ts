@@ -81,7 +81,8 @@ describe.each(layouts)('%s', (layout) => {
     expect(waiting.filter(({ settled }) => settled)).toHaveLength(2)
     expect([lease.permits, lease.fencingToken, signal.aborted]).toEqual([1, token, false])
     const [holder] = await cluster.until(semaphores[3]!.holders())
-    expect(holder).toMatchObject({ permits: 1, fencingToken: token, znodes: lease.znodes })
+    expect(holder).toMatchObject({ permits: 1, fencingToken: token })
+    expect(holder!.znodes.map(({ path }) => path)).toEqual(lease.znodes)
     await cluster.until(lease.releaseOne())
     expect([lease.permits, signal.aborted]).toEqual([0, false])
     for (const { promise } of waiting) await cluster.until((await promise).release())
@@ -156,11 +157,14 @@ describe.each(layouts)('%s', (layout) => {
     const contenders = await cluster.until(semaphores[2]!.contenders())
     const isNative = layout === 'native'
     expect(contenders).toMatchObject([
-      { role: 'holder', id: 'one', permits: 2, fencingToken: lease.fencingToken, znodes: lease.znodes },
+      { role: 'holder', id: 'one', permits: 2, fencingToken: lease.fencingToken },
       { role: 'waiter', id: 'two', permits: isNative ? 2 : undefined, sessionId: zks[1]!.session!.id },
     ])
+    expect(contenders[0]!.znodes.map(({ path }) => path).sort()).toEqual([...lease.znodes].sort())
+    const session = `session 0x${lease.sessionId.toString(16)}`
     expect(await cluster.until(semaphores[2]!.describe())).toBe(
-      `semaphore /app/pool (${layout}): 2 of 3 permits in 1 leases, 1 waiting`,
+      `semaphore /app/pool (${layout}): 2 of 3 permits in 1 leases, ` +
+        `held by "one" (${session}) for 0 s; 1 waiting, the first for 0 s`,
     )
     await cluster.until(lease.release())
     await cluster.until((await cluster.until(waiting)).release())
@@ -209,7 +213,7 @@ describe.each(layouts)('%s', (layout) => {
     const waiting = see(semaphores[1]!.acquire())
     await cluster.quiet()
     const waiter = (await cluster.until(semaphores[2]!.contenders())).find(({ role }) => role === 'waiter')
-    await cluster.until(zks[2]!.delete(waiter!.znodes[0]!))
+    await cluster.until(zks[2]!.delete(waiter!.znodes[0]!.path))
     await cluster.quiet()
     expect(waiting.settled).toBe(false)
     await cluster.until(lease.release())
