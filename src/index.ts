@@ -91,3 +91,8 @@ export type {
 export type { Lease } from '../recipes/semaphore/lease.js'
 export type { SemaphoreContender } from '../recipes/semaphore/pool.js'
 export type { SharedPermits } from '../recipes/semaphore/permit-limit.js'
+
+export { Counter } from '../recipes/values/counter.js'
+export type { Block, CounterNumber, CounterOptions, NumberOf } from '../recipes/values/counter.js'
+export { numberFormats } from '../recipes/values/number-format.js'
+export type { NumberFormat, NumberFormatName } from '../recipes/values/number-format.js'

@@ -8,7 +8,7 @@ import { abortable, onAbort } from '../../src/runtime/abort.js'
 import { deferred } from '../../src/runtime/deferred.js'
 import { beforeRetry, isOver, isPassing, isUnknown } from '../kernel/failure.js'
 import { Janitor } from '../kernel/janitor.js'
-import { OneShotWatch } from './one-shot-watch.js'
+import { OneShotWatch } from '../kernel/one-shot-watch.js'
 import type { LimitState, PermitLimit } from './permit-limit.js'
 
 export interface View {

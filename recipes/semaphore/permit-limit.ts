@@ -12,7 +12,7 @@ import type { CallOptions, WatchSpec, Zk } from '../../src/api/zk.js'
 import type { Attempt } from '../kernel/attempt.js'
 import { throwUnlessPassing } from '../kernel/enqueue.js'
 import { beforeRetry, isUnknown } from '../kernel/failure.js'
-import type { OneShotWatch } from './one-shot-watch.js'
+import type { OneShotWatch } from '../kernel/one-shot-watch.js'
 
 /** A limit that all processes read from a znode, and that can be changed while it is in use. */
 export interface SharedPermits {

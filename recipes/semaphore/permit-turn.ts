@@ -30,7 +30,7 @@ import type { Place } from '../kernel/place.js'
 import type { Turn } from '../kernel/turn.js'
 import { Lookout, type View } from './lookout.js'
 import { permitsIn, sumOf } from './native-names.js'
-import { OneShotWatch } from './one-shot-watch.js'
+import { OneShotWatch } from '../kernel/one-shot-watch.js'
 import type { LimitState, PermitLimit } from './permit-limit.js'
 
 /** Where a place stands in a view. */

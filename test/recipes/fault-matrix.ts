@@ -68,7 +68,13 @@ const moved: Arm = (_, client, point, seen) => {
     const made = client.transaction()
     const refusal = refuse('transaction')
     if (refusal === undefined) return made
-    const chain = { create: () => chain, delete: () => chain, check: () => chain, commit: () => refusal }
+    const chain = {
+      create: () => chain,
+      delete: () => chain,
+      set: () => chain,
+      check: () => chain,
+      commit: () => refusal,
+    }
     return chain
   }
   const zk = new Proxy(client, {

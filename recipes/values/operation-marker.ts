@@ -1,0 +1,126 @@
+/**
+ * The operation id of a writer: an ephemeral child of the value's znode, whose version counts the writes of its owner.
+ *
+ *   path                         the value
+ *   path/_op_<uuid>              ephemeral, empty; set in the same transaction as the value
+ *
+ * Every write is one transaction: set the value at the version that was read, and set the marker at the version that we
+ * left it with. So after a lost reply the marker says whether *our* write was applied, whatever others wrote since. The
+ * version of the value can't say that: one further may be somebody else's write of the same bytes.
+ *
+ * Not obvious:
+ * - As long as the marker stands, the value's znode can't have been deleted and made again (a znode with children can't
+ *   be deleted). So a version read after the marker was made stands for one state of one znode; without it, a znode made
+ *   again may have the version of the old one with another value.
+ * - Neither Curator nor kazoo look at children of a value's znode, and children change neither its data nor its version.
+ * - It costs no request of its own but for the first write of a handle on a session: there it is made along with the read.
+ *   It is taken away when the handle has been idle for a while, is closed, or its session ends.
+ * - The one outcome that it can't tell: the reply was lost *and* the session ended before we could ask, as the marker
+ *   ended with it. A persistent marker could tell, and would be left behind by every process that dies.
+ */
+import type { Acl } from '../../src/api/acl.js'
+import { hasCode } from '../../src/api/errors.js'
+import { joinPath } from '../../src/api/path.js'
+import type { Session, Zk } from '../../src/api/zk.js'
+import { abortable, onAbort } from '../../src/runtime/abort.js'
+import type { Timer } from '../../src/runtime/clock.js'
+import { beforeRetry, isPassing, isUnknown } from '../kernel/failure.js'
+import { Janitor } from '../kernel/janitor.js'
+import type { LostCreate } from '../kernel/lost-create.js'
+
+/** After that long without a write the marker is taken away. */
+export const IDLE_MS = 5_000
+
+/** Far from where int32 versions end: −1 would mean "any version". A marker that old is replaced. */
+const WORN_OUT = 2_000_000_000
+
+/** What names of markers begin with. */
+export const MARKER_PREFIX = '_op_'
+
+export class OperationMarker {
+  readonly path: string
+  readonly session: Session
+  /** As of our last write that is known to be applied. */
+  version = 0
+  readonly #zk: Zk
+  #idle: Timer | undefined
+  #unlisten: () => void = () => undefined
+  #gone: Promise<unknown> | undefined
+
+  private constructor(zk: Zk, path: string, session: Session) {
+    this.#zk = zk
+    this.path = path
+    this.session = session
+  }
+
+  /**
+   * Makes one; the request is on its way when this returns. A lost reply is resolved by making it again: its name is its
+   * own. Rejects with `NO_NODE` if there is no value; whatever it rejects with, nothing is left.
+   */
+  static async make(
+    zk: Zk,
+    parent: string,
+    session: Session,
+    options: { readonly signal: AbortSignal; readonly acl?: readonly Acl[] | undefined },
+  ): Promise<OperationMarker> {
+    const name = MARKER_PREFIX + zk.runtime.random.uuid()
+    const path = joinPath(parent, name)
+    const { generation } = session
+    const acl = options.acl && { acl: options.acl }
+    const lost = { container: parent, prefix: name, session }
+    let inDoubt = false
+    for (let repetition = 0; ; repetition++) {
+      if (repetition > 0)
+        await beforeRetry(zk, repetition, options.signal).catch(searching(zk, lost, inDoubt))
+      const creating = zk.create(path, null, { mode: 'ephemeral', generation, ...acl })
+      try {
+        await abortable(creating, options.signal)
+        return new OperationMarker(zk, path, session)
+      } catch (error) {
+        if (hasCode(error, 'NODE_EXISTS')) return new OperationMarker(zk, path, session)
+        if (options.signal.aborted) Janitor.of(zk).abandon(creating, lost)
+        inDoubt ||= isUnknown(error)
+        const goOn = !options.signal.aborted && (isUnknown(error) || (inDoubt && isPassing(error)))
+        if (!goOn) searching(zk, lost, inDoubt)(error)
+      }
+    }
+  }
+
+  get isUsable(): boolean {
+    return !this.session.signal.aborted && this.#gone === undefined && this.version < WORN_OUT
+  }
+
+  /** It is in use: it stays. */
+  wake(): void {
+    this.#idle?.cancel()
+    this.#unlisten()
+    this.#idle = undefined
+    this.#unlisten = () => undefined
+  }
+
+  /** Nobody uses it for now: `onEnd` is called when it has been taken away for that. */
+  rest(onEnd: () => void): void {
+    this.wake()
+    if (!this.isUsable) return
+    this.#idle = this.#zk.runtime.clock.setTimer(IDLE_MS, () => {
+      onEnd()
+      void this.remove()
+    })
+    this.#unlisten = onAbort(this.session.signal, () => this.#idle?.cancel())
+  }
+
+  /** Takes it away for good. Resolves when it is gone, or the session is over. Idempotent, never rejects. */
+  async remove(): Promise<void> {
+    this.wake()
+    this.#gone ??= Janitor.of(this.#zk).remove(this.path, this.session)
+    await this.#gone
+  }
+}
+
+/** Passes an error on; what a create in doubt may have made is looked for and deleted. */
+function searching(zk: Zk, lost: LostCreate, inDoubt: boolean): (error: unknown) => never {
+  return (error) => {
+    if (inDoubt && !lost.session.signal.aborted) Janitor.of(zk).search(lost)
+    throw error
+  }
+}
