@@ -68,8 +68,8 @@ export class Counter<K extends CounterNumber = 'bigint'> implements AsyncDisposa
     const { as = 'bigint', lostReplies = 'marker' } = options
     if (as !== 'bigint' && as !== 'number')
       throw new TypeError(`as must be 'bigint' or 'number', got ${String(as)}`)
-    if (lostReplies !== 'marker' && lostReplies !== 'value')
-      throw new TypeError(`lostReplies must be 'marker' or 'value', got ${String(lostReplies)}`)
+    if (!['marker', 'value'].includes(lostReplies))
+      throw new TypeError(`lostReplies must be 'marker' or 'value', got ${lostReplies}`)
     this.path = path
     this.#zk = zk
     this.#kind = as
@@ -168,8 +168,7 @@ export class Counter<K extends CounterNumber = 'bigint'> implements AsyncDisposa
 
   /** Calls `listener` with the number and with each newer one, as {@link changes}. Returns the way to stop. */
   on(event: 'change', listener: (value: NumberOf<K>) => void): () => void {
-    if (event !== 'change') throw new TypeError(`a counter has no event ${String(event)}`)
-    return this.#listeners.add(listener)
+    return this.#listeners.add(event, listener)
   }
 
   /** Deletes our marker now rather than after some idle seconds. The handle can still be used: it makes another. */

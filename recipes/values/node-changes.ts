@@ -36,7 +36,7 @@ export async function* nodeChanges(zk: Zk, path: string, signal: AbortSignal): A
         stop()
       }
     } catch (error) {
-      if (signal.aborted || error instanceof ClosedError) return
+      if (isOver() || error instanceof ClosedError) return
       throwUnlessPassing(error)
       failures++
     }
@@ -102,7 +102,9 @@ export class ChangeListeners<T> {
     this.#follow = follow
   }
 
-  add(listener: (value: T) => void): () => void {
+  /** @throws TypeError for another event than `change`, and unless `listener` is a function. */
+  add(event: string, listener: (value: T) => void): () => void {
+    if (event !== 'change') throw new TypeError(`there is no event ${event}: only change`)
     if (typeof listener !== 'function') throw new TypeError('listener must be a function')
     const own = (value: T): void => listener(value)
     this.#listeners.add(own)
