@@ -21,7 +21,8 @@ import type { Reading } from './cell-access.js'
  */
 export async function* nodeChanges(zk: Zk, path: string, signal: AbortSignal): AsyncGenerator<Reading, void> {
   let last: bigint | undefined | 'none' = 'none'
-  for (let failures = 0; !signal.aborted;) {
+  const isOver = (): boolean => signal.aborted
+  for (let failures = 0; !isOver();) {
     try {
       const session = await beforeRetry(zk, failures, signal)
       const { reading, changed, stop } = await watched(zk, path, session)

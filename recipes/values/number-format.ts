@@ -66,5 +66,7 @@ export function numberFormatOf(given: NumberFormatName | NumberFormat): NumberFo
     typeof given === 'string' && Object.hasOwn(numberFormats, given) ? numberFormats[given] : given
   if (typeof format === 'object' && typeof (format as NumberFormat | null)?.encode === 'function')
     return format
-  throw new TypeError(`unknown number format ${JSON.stringify(given)}: int64, int32, kazoo, or a NumberFormat`)
+  throw new TypeError(
+    `unknown number format ${JSON.stringify(given)}: int64, int32, kazoo, or a NumberFormat`,
+  )
 }

@@ -19,14 +19,12 @@
  *   ended with it. A persistent marker could tell, and would be left behind by every process that dies.
  */
 import type { Acl } from '../../src/api/acl.js'
-import { hasCode } from '../../src/api/errors.js'
 import { joinPath } from '../../src/api/path.js'
 import type { Session, Zk } from '../../src/api/zk.js'
-import { abortable, onAbort } from '../../src/runtime/abort.js'
+import { onAbort } from '../../src/runtime/abort.js'
 import type { Timer } from '../../src/runtime/clock.js'
-import { beforeRetry, isPassing, isUnknown } from '../kernel/failure.js'
 import { Janitor } from '../kernel/janitor.js'
-import type { LostCreate } from '../kernel/lost-create.js'
+import { makeEphemeral } from '../kernel/make-ephemeral.js'
 
 /** After that long without a write the marker is taken away. */
 export const IDLE_MS = 5_000
@@ -65,25 +63,8 @@ export class OperationMarker {
   ): Promise<OperationMarker> {
     const name = MARKER_PREFIX + zk.runtime.random.uuid()
     const path = joinPath(parent, name)
-    const { generation } = session
-    const acl = options.acl && { acl: options.acl }
-    const lost = { container: parent, prefix: name, session }
-    let inDoubt = false
-    for (let repetition = 0; ; repetition++) {
-      if (repetition > 0)
-        await beforeRetry(zk, repetition, options.signal).catch(searching(zk, lost, inDoubt))
-      const creating = zk.create(path, null, { mode: 'ephemeral', generation, ...acl })
-      try {
-        await abortable(creating, options.signal)
-        return new OperationMarker(zk, path, session)
-      } catch (error) {
-        if (hasCode(error, 'NODE_EXISTS')) return new OperationMarker(zk, path, session)
-        if (options.signal.aborted) Janitor.of(zk).abandon(creating, lost)
-        inDoubt ||= isUnknown(error)
-        const goOn = !options.signal.aborted && (isUnknown(error) || (inDoubt && isPassing(error)))
-        if (!goOn) searching(zk, lost, inDoubt)(error)
-      }
-    }
+    await makeEphemeral(zk, { parent, name, session, acl: options.acl }, options.signal)
+    return new OperationMarker(zk, path, session)
   }
 
   get isUsable(): boolean {
@@ -114,13 +95,5 @@ export class OperationMarker {
     this.wake()
     this.#gone ??= Janitor.of(this.#zk).remove(this.path, this.session)
     await this.#gone
-  }
-}
-
-/** Passes an error on; what a create in doubt may have made is looked for and deleted. */
-function searching(zk: Zk, lost: LostCreate, inDoubt: boolean): (error: unknown) => never {
-  return (error) => {
-    if (inDoubt && !lost.session.signal.aborted) Janitor.of(zk).search(lost)
-    throw error
   }
 }
