@@ -1,10 +1,12 @@
 /** Who stands in a queue, read from the contenders' znodes: what `contenders()` of every lock shows. */
 import { hasCode } from '../../src/api/errors.js'
 import { joinPath } from '../../src/api/path.js'
-import type { NodeData } from '../../src/api/zk.js'
+import type { NodeData, Zk } from '../../src/api/zk.js'
 import type { Attempt } from './attempt.js'
 import { birthInName } from './birth-order.js'
 import type { ContenderQueue } from './contender-queue.js'
+import { throwUnlessPassing } from './enqueue.js'
+import { beforeRetry } from './failure.js'
 import type { Contender } from './line.js'
 import type { Claim } from './revocation.js'
 import { isRevokeMark } from './revoke-mark.js'
@@ -49,13 +51,8 @@ async function read(
   { signal }: Attempt,
 ): Promise<QueueMember | undefined> {
   const path = joinPath(container, name)
-  let node: NodeData
-  try {
-    node = await zk.get(path, { signal })
-  } catch (error) {
-    if (hasCode(error, 'NO_NODE')) return undefined
-    throw error
-  }
+  const node = await nodeAt(zk, path, signal)
+  if (node === undefined) return undefined
   const { ephemeralOwner: sessionId, ctime, czxid } = node.stat
   return {
     id: node.data.toString(),
@@ -67,5 +64,18 @@ async function read(
     fencingToken: birthInName(name) ?? czxid,
     sequence,
     isRevokeRequested: isRevokeMark(node.data),
+  }
+}
+
+async function nodeAt(zk: Zk, path: string, signal: AbortSignal): Promise<NodeData | undefined> {
+  for (let repetition = 0; ; repetition++) {
+    try {
+      if (repetition > 0) await beforeRetry(zk, repetition, signal)
+      return await zk.get(path, { signal })
+    } catch (error) {
+      signal.throwIfAborted()
+      if (hasCode(error, 'NO_NODE')) return undefined
+      throwUnlessPassing(error)
+    }
   }
 }
