@@ -1,0 +1,131 @@
+/** Asking and breaking holders, guarded writes and the loss policy, of each kind of hold, on the run's servers. */
+import { describe, expect, it } from 'vitest'
+import type { Client, Transaction, TransactionResult } from 'latchkey'
+import { hasCode, MultiLock, Mutex, ReadWriteLock, Semaphore, TransactionError } from 'latchkey'
+import { area, client, peer } from './stage.js'
+import { untilChildren } from './lock-stage.js'
+
+interface Held {
+  readonly signal: AbortSignal
+  onRevokeRequested(listener: () => void): () => void
+  guard(transaction: Transaction): Transaction<readonly TransactionResult[]>
+  confirm(): Promise<void>
+  release(): Promise<void>
+}
+
+interface Kind {
+  readonly acquire: (zk: Client, path: string) => Promise<Held>
+  /** Marks the first contender, or breaks it. */
+  readonly revokeFirst: (zk: Client, path: string) => Promise<string>
+  readonly breakFirst: (zk: Client, path: string) => Promise<string>
+}
+
+interface Revocable<C> {
+  contenders(): Promise<readonly C[]>
+  revoke(contender: C): Promise<string>
+  break(contender: C): Promise<string>
+}
+
+async function first<C>(lock: Revocable<C>, act: 'revoke' | 'break'): Promise<string> {
+  const [found] = await lock.contenders()
+  if (found === undefined) throw new Error('nobody is there')
+  return lock[act](found)
+}
+
+function kind<C>(lockAt: (zk: Client, path: string) => Revocable<C>, acquire: Kind['acquire']): Kind {
+  return {
+    acquire,
+    revokeFirst: async (zk, path) => first(lockAt(zk, path), 'revoke'),
+    breakFirst: async (zk, path) => first(lockAt(zk, path), 'break'),
+  }
+}
+
+const pool = (zk: Client, path: string, dialect: 'native' | 'curator'): Semaphore =>
+  new Semaphore(zk, path, { permits: 2, dialect })
+
+const kinds: Readonly<Record<string, Kind>> = {
+  mutex: kind(
+    (zk, path) => new Mutex(zk, path),
+    async (zk, path) => new Mutex(zk, path).acquire(),
+  ),
+  'read lock': kind(
+    (zk, path) => new ReadWriteLock(zk, path).readLock,
+    async (zk, path) => new ReadWriteLock(zk, path).readLock.acquire(),
+  ),
+  'write lock': kind(
+    (zk, path) => new ReadWriteLock(zk, path).writeLock,
+    async (zk, path) => new ReadWriteLock(zk, path).writeLock.acquire(),
+  ),
+  'downgraded write lock': kind(
+    (zk, path) => new ReadWriteLock(zk, path),
+    async (zk, path) => (await new ReadWriteLock(zk, path).writeLock.acquire()).downgrade(),
+  ),
+  'multi-lock': kind(
+    (zk, path) => new Mutex(zk, `${path}/b`),
+    async (zk, path) => new MultiLock(zk, [`${path}/b`, `${path}/a`]).acquire(),
+  ),
+  'semaphore, native': kind(
+    (zk, path) => pool(zk, path, 'native'),
+    async (zk, path) => pool(zk, path, 'native').acquire(2),
+  ),
+  'semaphore, curator': kind(
+    (zk, path) => pool(zk, path, 'curator'),
+    async (zk, path) => pool(zk, path, 'curator').acquire(2),
+  ),
+}
+
+async function aborted(signal: AbortSignal): Promise<unknown> {
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve))
+  return signal.reason
+}
+
+describe.each(Object.entries(kinds))('%s', (_, { acquire, revokeFirst, breakFirst }) => {
+  it('a holder is asked, then broken, and knows both; what it guards fails from then on', async () => {
+    const zk = await peer()
+    const [path, data] = [await area(zk), await area(zk)]
+    const [holder, operator] = [await client({ server: 0 }), await client({ server: 1 })]
+    await Promise.all([holder.sync('/'), operator.sync('/')])
+    const hold = await acquire(holder, path)
+    const { signal } = hold
+    const told = new Promise<void>((resolve) => hold.onRevokeRequested(resolve))
+    expect(await revokeFirst(operator, path)).toBe('asked')
+    await told
+    await hold.confirm()
+    await hold.guard(holder.transaction().set(data, 'while held') as unknown as Transaction).commit()
+    const late = hold.guard(holder.transaction().set(data, 'too late') as unknown as Transaction)
+    expect(await breakFirst(operator, path)).toBe('broken')
+    expect(await aborted(signal)).toMatchObject({ code: 'LOCK_LOST', reason: 'revoked' })
+    const error: unknown = await late.commit().catch((reason: unknown) => reason)
+    expect(error).toBeInstanceOf(TransactionError)
+    expect(hasCode((error as TransactionError).failure, 'NO_NODE')).toBe(true)
+    expect((await holder.get(data)).data.toString()).toBe('while held')
+    await hold.release()
+  })
+
+  it('a break that comes unasked is told from a deletion by hand', async () => {
+    const path = await area(await peer())
+    const [holder, operator] = [await client({ server: 0 }), await client({ server: 1 })]
+    await Promise.all([holder.sync('/'), operator.sync('/')])
+    const hold = await acquire(holder, path)
+    const { signal } = hold
+    // The watch stands when something that was sent behind it is answered.
+    await holder.sync('/')
+    expect(await breakFirst(operator, path)).toBe('broken')
+    expect(await aborted(signal)).toMatchObject({ reason: 'revoked' })
+    await hold.release()
+  })
+})
+
+it('a deletion by hand is told as such', async () => {
+  const path = await area(await peer())
+  const [holder, operator] = [await client({ server: 0 }), await client({ server: 1 })]
+  await Promise.all([holder.sync('/'), operator.sync('/')])
+  const hold = await new Mutex(holder, path).acquire()
+  const { signal } = hold
+  await holder.sync('/')
+  await operator.sync('/')
+  await operator.delete(hold.path)
+  expect(await aborted(signal)).toMatchObject({ reason: 'node-deleted' })
+  await hold.release()
+  await untilChildren(operator, path, 0)
+})
