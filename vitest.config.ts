@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { canaryPlugins } from './test/canaries/plugin.js'
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
@@ -27,6 +28,7 @@ export default defineConfig({
       { find: /^latchkey\/zookeeper$/, replacement: at('./src/drivers/zookeeper.ts') },
     ],
   },
+  plugins: canaryPlugins(),
   // Node 20 has no native `await using`: lower it as tsc does for the package.
   oxc: { target: 'es2022' },
   test: {
