@@ -181,7 +181,7 @@ export const clientCanaries: readonly Canary[] = [
         replace: '',
       },
     ],
-    unit: tests('client/close', 'session/requests'),
+    unit: tests('session/requests'),
   },
   {
     name: 'requests-sent-before-the-credentials',

@@ -55,7 +55,7 @@ export const kernelCanaries: readonly Canary[] = [
       },
     ],
     simulation: mutex,
-    unit: tests('mutex-faults', 'mutex-abort'),
+    unit: tests('mutex-loss'),
   },
   {
     name: 'connection-loss-of-a-delete-swallowed',

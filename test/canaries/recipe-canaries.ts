@@ -105,8 +105,8 @@ export const recipeCanaries: readonly Canary[] = [
     edits: [
       {
         file: 'recipes/semaphore/permit-limit.ts',
-        find: 'if (first.mzxid === last.mzxid) return',
-        replace: 'return',
+        find: 'if (first.mzxid === last.mzxid) return { value, limit: last }',
+        replace: 'return { value, limit: last === first ? last : first }',
       },
     ],
     simulation: semaphore,

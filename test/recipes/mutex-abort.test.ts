@@ -193,6 +193,22 @@ test('a limit of 0 is one try: it gets a free lock, and not a busy one, and does
   await cluster.expectNothingLeft(PATH)
 })
 
+test('who gives up takes back its watch, while the one ahead goes on holding', async () => {
+  await using cluster = await Cluster.start()
+  const [zk, rival] = [await cluster.client(), await cluster.client()]
+  const hold = await cluster.until(new Mutex(rival, PATH).acquire())
+  const abort = new AbortController()
+  const waiting = new Mutex(zk, PATH).acquire({ signal: abort.signal })
+  await cluster.quiet()
+  expect(cluster.control.watchCounts().data).toBeGreaterThan(0)
+  abort.abort(reason)
+  await expect(cluster.until(waiting)).rejects.toBe(reason)
+  await cluster.quiet()
+  expect(cluster.control.watchCounts()).toEqual({ data: 0, children: 0 })
+  await cluster.until(hold.release())
+  await cluster.expectNothingLeft(PATH)
+})
+
 test('giving up while suspended leaves nothing, once the connection is back', async () => {
   await using cluster = await Cluster.start()
   const [zk, rival] = [await cluster.client(), await cluster.client()]

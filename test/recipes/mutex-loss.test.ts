@@ -1,7 +1,7 @@
 /** What a hold is worth: how its loss is told, what proves it, and how it is given back. */
-import { LockLostError, TransactionError, type Hold } from 'latchkey'
+import { LockLostError, Mutex, TransactionError, type Hold } from 'latchkey'
 import { expect, test } from 'vitest'
-import { EXPIRY_MS, PATH, SESSION_MS, stage } from './cluster.js'
+import { Cluster, EXPIRY_MS, PATH, SESSION_MS, stage } from './cluster.js'
 
 const lost = (reason: string): object => expect.objectContaining({ code: 'LOCK_LOST', reason }) as object
 
@@ -300,5 +300,29 @@ test('a release during an outage ends with the session, however long the outage'
   expect(cluster.clock.now() - start).toBeLessThanOrEqual(SESSION_MS + 100)
   cluster.control.resumeAccepting()
   await cluster.pass(EXPIRY_MS)
+  await cluster.expectNothingLeft(PATH)
+})
+
+test('after a lost reply and the end of the session here, the dying znode is not taken for one’s own', async () => {
+  await using cluster = await Cluster.start()
+  const zk = await cluster.client()
+  await cluster.observer()
+  await cluster.until(zk.ensurePath(PATH, { mode: 'container' }))
+  const ended = zk.session!
+  const fault = cluster.control.dropAfter({ session: ended.id, operation: 'create' })
+  const acquiring = new Mutex(zk, PATH).acquire()
+  await cluster.until(fault.fired)
+  cluster.control.pauseAccepting()
+  await cluster.pass(SESSION_MS)
+  expect(ended.signal.aborted).toBe(true)
+  cluster.control.resumeAccepting()
+  // The server looks for expired sessions once a tick: until then the znode of the old one stands.
+  const hold = await cluster.until(acquiring)
+  expect(hold.sessionId).toBe(zk.session!.id)
+  const owned = cluster.control
+    .sessions()
+    .flatMap(({ id, ephemerals }) => ephemerals.map((path) => ({ id, path })))
+  expect(owned.filter(({ path }) => path === hold.path)).toEqual([{ id: zk.session!.id, path: hold.path }])
+  await cluster.until(hold.release())
   await cluster.expectNothingLeft(PATH)
 })

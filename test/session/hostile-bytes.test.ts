@@ -5,7 +5,7 @@ import { connectReply, getDataReply } from '../../src/protocol/records.js'
 import { seededRandom, type Random } from '../../src/runtime/random.js'
 import { OpCode } from '../../src/protocol/constants.js'
 import { encode, eventFrame, frameOf, replyFrame, ScriptedPeer } from '../support/scripted-peer.js'
-import { holdings } from '../support/leak-audit.js'
+import { holdings } from '../support/holdings.js'
 import { silent, watched, World } from '../support/world.js'
 
 const STAT = {

@@ -329,6 +329,10 @@ describe('close', () => {
     expect(await world.until(inFlight)).toMatchObject({ path: '/a' })
     await world.until(closing)
     expect(later.error).toMatchObject({ code: 'CLOSED', terminal: true })
+    const calls = [client.exists('/a'), client.create('/b'), client.transaction().check('/a').commit()]
+    const after = calls.map((call) => watched<unknown>(call))
+    await world.pass(0)
+    for (const { error } of after) expect(error).toMatchObject({ code: 'CLOSED', terminal: true })
     expect(server.control.sessions()).toEqual([])
     const suspended = await world.client(server.connectString)
     await world.until(server.stop())

@@ -8,7 +8,8 @@ import { startServer } from 'latchkey/server'
 import { expect } from 'vitest'
 import { systemRuntime } from '../../src/runtime/runtime.js'
 import { DropProxy } from '../support/drop-proxy.js'
-import { holdings, LeakAudit } from '../support/leak-audit.js'
+import { holdings } from '../support/holdings.js'
+import { LeakAudit } from '../support/leak-audit.js'
 
 export interface StormOptions {
   readonly clients: number

@@ -11,7 +11,7 @@ import type { ServerControl } from '../../src/server/control.js'
 import { EmbeddedServer } from '../../src/server/server.js'
 import { systemClock } from '../../src/runtime/clock.js'
 import { SessionClient } from '../../src/session/session.js'
-import { collectGarbage, countResources, type Resources } from './leak-audit.js'
+import { collectGarbage, countResources, type Resources } from './holdings.js'
 
 type Method = (this: object, ...given: unknown[]) => unknown
 

@@ -2,47 +2,8 @@
  * What a process holds: sockets, servers, timers of Node, and heap. Take a baseline, do something, and see that it has
  * all been given back. Counts everything of the process, so use it where nothing else runs at the same time.
  */
-import { getHeapStatistics, setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect } from 'vitest'
-
-export interface Resources {
-  readonly sockets: number
-  readonly servers: number
-  readonly processes: number
-  readonly timers: number
-}
-
-export interface Holdings extends Resources {
-  readonly heapBytes: number
-}
-
-const KINDS: Readonly<Record<string, keyof Resources>> = {
-  TCPSocketWrap: 'sockets',
-  TLSWrap: 'sockets',
-  PipeWrap: 'sockets',
-  TCPServerWrap: 'servers',
-  ProcessWrap: 'processes',
-  Timeout: 'timers',
-}
-
-setFlagsFromString('--expose-gc')
-export const collectGarbage = runInNewContext('gc') as () => void
-
-export function countResources(): Resources {
-  const counted = { sockets: 0, servers: 0, processes: 0, timers: 0 }
-  for (const name of process.getActiveResourcesInfo()) {
-    const kind = KINDS[name]
-    if (kind !== undefined) counted[kind]++
-  }
-  return counted
-}
-
-/** Garbage is collected first. */
-export function holdings(): Holdings {
-  collectGarbage()
-  return { ...countResources(), heapBytes: getHeapStatistics().used_heap_size }
-}
+import { holdings, type Holdings } from './holdings.js'
 
 export class LeakAudit {
   readonly #before: Holdings
