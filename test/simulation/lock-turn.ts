@@ -94,7 +94,7 @@ export async function use(
   if (store !== undefined && first !== undefined && task.below(4) === 0)
     await count(stage, store, first.token)
   const length = task.below(50)
-  if (length > 25) await process.sleep(length === 49 ? task.below(400) : task.below(4))
+  if (length > 25) await process.sleep(length === 49 && task.below(8) === 0 ? task.below(400) : task.below(4))
   if (task.below(32) === 0) await hold.confirm({ timeoutMs: 500 }).catch(expected)
   if (!blind) hold.signal.removeEventListener('abort', told)
   for (const belief of beliefs) belief.ok()

@@ -4,6 +4,12 @@ import { BeliefChecker, nameOf, type Belief } from './belief-checker.js'
 export class MutexChecker extends BeliefChecker {
   #lastToken = 0n
 
+  /** Of those that stand. */
+  znodeOf(token: bigint): string | undefined {
+    for (const { czxid, path } of this.view.children(this.path)) if (czxid === token) return path
+    return undefined
+  }
+
   protected override granted(belief: Belief, others: readonly Belief[]): void {
     const { token, znode } = belief
     const [other] = others

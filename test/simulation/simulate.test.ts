@@ -10,11 +10,11 @@ test.each(cases)(
   '$recipe, seed $seed: nothing is violated, and again it takes the same course',
   async (each) => {
     const { workload, seed } = each
-    const once = await simulate({ workload, seed, acquisitions: 150, faultEveryMs: 300 })
+    const once = await simulate({ workload, seed, acquisitions: 200, faultEveryMs: 100 })
     expect(once.violations).toEqual([])
-    expect(once.acquisitions).toBeGreaterThanOrEqual(150)
+    expect(once.acquisitions).toBeGreaterThanOrEqual(200)
     expect(Object.keys(once.faultCounts).length).toBeGreaterThan(4)
-    const again = await simulate({ workload, seed, acquisitions: 150, faultEveryMs: 300 })
+    const again = await simulate({ workload, seed, acquisitions: 200, faultEveryMs: 100 })
     expect(again).toEqual(once)
   },
 )

@@ -1,8 +1,21 @@
 /** Every recipe that is simulated. A new one is a file here and a line in this list. */
 import type { Workload } from '../workload.js'
+import { multiLock } from './multi-lock.js'
 import { mutex, mutexOfKazoo } from './mutex.js'
+import { readWriteLock, readWriteLockOfKazoo } from './read-write-lock.js'
+import { semaphore, semaphoreOfCurator, semaphoreOfKazoo, semaphoreResized } from './semaphore.js'
 
-export const workloads: readonly Workload[] = [mutex, mutexOfKazoo]
+export const workloads: readonly Workload[] = [
+  mutex,
+  mutexOfKazoo,
+  readWriteLock,
+  readWriteLockOfKazoo,
+  semaphore,
+  semaphoreResized,
+  semaphoreOfCurator,
+  semaphoreOfKazoo,
+  multiLock,
+]
 
 export function workloadNamed(name: string): Workload {
   const found = workloads.find((workload) => workload.name === name)

@@ -1,0 +1,21 @@
+/** The simulation in one file of JavaScript, which runs at its full speed: tsx keeps names, at a cost for each closure. */
+import { join } from 'node:path'
+import { build } from 'esbuild'
+import { root } from '../run/command.js'
+
+/** Writes `worker.mjs` into `folder` and gives its path. */
+export async function bundleWorker(folder: string): Promise<string> {
+  const outfile = join(folder, 'worker.mjs')
+  await build({
+    entryPoints: [join(root, 'test/simulation/worker.ts')],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    external: ['testcontainers'],
+    logLevel: 'warning',
+    tsconfig: join(root, 'tsconfig.json'),
+  })
+  return outfile
+}

@@ -1,0 +1,111 @@
+/** Many runs by many seeds over several processes, and what they come to. */
+import { describeFault, type SimulatedFault } from 'latchkey/testing'
+import type { Fleet } from './fleet.js'
+import { shrink } from './shrink.js'
+import type { Outcome } from './simulate.js'
+import type { RunOrder } from './worker.js'
+
+/** Of one run, unless it is told otherwise. */
+export const RUN_ACQUISITIONS = 4_000
+
+export interface CampaignOptions {
+  readonly recipes: readonly string[]
+  readonly firstSeed: number
+  /** Of all runs together. */
+  readonly acquisitions: number
+  /** No new run is begun after so long, in milliseconds of real time. */
+  readonly patienceMs: number
+  readonly jobs: number
+}
+
+export interface Tally {
+  runs: number
+  acquisitions: number
+  simulatedMs: number
+  cpuMs: number
+  readonly faults: Map<string, number>
+}
+
+export interface Failure {
+  readonly order: RunOrder
+  readonly outcome: Outcome
+}
+
+export interface CampaignResult {
+  readonly tallies: ReadonlyMap<string, Tally>
+  readonly failures: readonly Failure[]
+}
+
+export function emptyTally(): Tally {
+  return { runs: 0, acquisitions: 0, simulatedMs: 0, cpuMs: 0, faults: new Map() }
+}
+
+export function addTo(tally: Tally, outcome: Outcome, cpuMs: number): void {
+  tally.runs++
+  tally.acquisitions += outcome.acquisitions
+  tally.simulatedMs += outcome.simulatedMs
+  tally.cpuMs += cpuMs
+  for (const [kind, count] of Object.entries(outcome.faultCounts))
+    tally.faults.set(kind, (tally.faults.get(kind) ?? 0) + count)
+}
+
+/** Recipes take turns, seed by seed, until there are enough acquisitions. It goes on after failures, up to ten. */
+export async function runCampaign(fleet: Fleet, options: CampaignOptions): Promise<CampaignResult> {
+  const { recipes, firstSeed, acquisitions, patienceMs, jobs } = options
+  const tallies = new Map(recipes.map((recipe) => [recipe, emptyTally()]))
+  const failures: Failure[] = []
+  const begun = performance.now()
+  let [done, next] = [0, 0]
+  const isOver = (): boolean =>
+    done >= acquisitions || performance.now() - begun > patienceMs || failures.length >= 10
+  const work = async (): Promise<void> => {
+    while (!isOver()) {
+      const recipe = recipes[next % recipes.length] ?? ''
+      const seed = firstSeed + Math.floor(next++ / recipes.length)
+      const order = { recipe, seed, acquisitions: RUN_ACQUISITIONS }
+      const { outcome, cpuMs } = await fleet.run(order)
+      done += outcome.acquisitions
+      addTo(tallies.get(recipe) ?? emptyTally(), outcome, cpuMs)
+      if (outcome.violations.length > 0) failures.push({ order, outcome })
+    }
+  }
+  await Promise.all(Array.from({ length: jobs }, work))
+  return { tallies, failures }
+}
+
+/** The command that runs it again. */
+export function replayCommand({
+  recipe,
+  seed,
+  acquisitions,
+  limitMs,
+  faultEveryMs,
+  faults,
+}: RunOrder): string {
+  const words = [`npm run simulate -- --recipe ${recipe} --seed ${seed}`]
+  if (Number.isFinite(acquisitions) && acquisitions !== RUN_ACQUISITIONS)
+    words.push(`--acquisitions ${acquisitions}`)
+  if (limitMs !== undefined) words.push(`--hours ${limitMs / 3_600_000}`)
+  if (faultEveryMs !== undefined) words.push(`--fault-every ${faultEveryMs}`)
+  if (faults !== undefined) words.push(`--faults ${faults.length > 0 ? faults.join(',') : 'none'}`)
+  return words.join(' ')
+}
+
+/** What was violated, how to see it again, and with which faults at least. */
+export async function explainFailure(fleet: Fleet, { order, outcome }: Failure): Promise<string> {
+  const [violation] = outcome.violations
+  const rule = violation?.rule ?? ''
+  const byIndex = new Map<number, SimulatedFault>(outcome.faults.map(({ index, fault }) => [index, fault]))
+  const needed = await shrink([...byIndex.keys()], async (faults) => {
+    const { outcome: again } = await fleet.run({ ...order, faults })
+    return again.violations[0]?.rule === rule
+  })
+  const faults = needed.flatMap((index) => byIndex.get(index) ?? [])
+  return [
+    `${order.recipe}, seed ${order.seed}: violated at ${violation?.atMs ?? 0} ms: ${rule}`,
+    `  ${violation?.details.replaceAll('\n', '\n  ') ?? ''}`,
+    `  again:  ${replayCommand(order)}`,
+    `  with ${faults.length} of ${byIndex.size} faults:  ${replayCommand({ ...order, faults: needed })}`,
+    ...faults.map((fault) => `    ${describeFault(fault)}`),
+  ].join('\n')
+}
