@@ -3,11 +3,12 @@
  * (a {@link Grant}), and ends, `ok`, when its release is asked for, or, `info`, when its loss is told. The truth is whether
  * the grant's znode stands on the server.
  *
- * A belief may outlive its znode in two cases only: the process was stalled (then it must end at the very moment in which
- * the process goes on), or an operator ended its session (then within a session timeout). Such a belief is no reason to
+ * A belief may outlive its znode in three cases only: the process was stalled (then it must end at the very moment in which
+ * the process goes on), or an operator ended its session or deleted its znode (then it ends within a session
+ * timeout: at the latest by the process's own clock). Such a belief is no reason to
  * blame another one that begins meanwhile.
  */
-import type { FaultEvent, ProcessEvent, SimulationEvent } from 'latchkey/testing'
+import type { FaultEvent, ProcessEvent, ServerEvent, SimulationEvent } from 'latchkey/testing'
 import { ServerView, type StandingNode } from './server-view.js'
 import type { Checker, Stage } from './workload.js'
 
@@ -45,6 +46,8 @@ export abstract class BeliefChecker implements Checker {
   /** When each process last went on after a stall, and when its session was last ended by force. */
   readonly #thawed = new Map<string, number>()
   readonly #expired = new Map<string, number>()
+  /** Znodes that an operator deleted, and when. */
+  readonly #broken = new Map<string, number>()
 
   constructor(stage: Stage, path: string) {
     this.stage = stage
@@ -52,14 +55,21 @@ export abstract class BeliefChecker implements Checker {
     this.view = new ServerView((node, atMs) => this.#deleted(node, atMs))
   }
 
-  /** A belief begins; those of others that are sound are given. */
+  /** A belief begins whose znode stands; the others are those whose znodes stand too. */
   protected abstract granted(belief: Belief, others: readonly Belief[]): void
 
   observe(event: SimulationEvent): void {
     for (const belief of this.#excused) this.#checkEnd(belief, event.atMs)
-    if (event.source === 'server') this.view.observe(event)
+    if (event.source === 'server') this.#applied(event)
     else if (event.source === 'fault') this.#fault(event)
     else if (event.operation === 'hold') this.#hold(event)
+  }
+
+  #applied(event: ServerEvent): void {
+    const { body, session } = event.transaction
+    if (body.type === 'delete' && this.view.get(body.path)?.session !== session)
+      this.#broken.set(body.path, event.atMs)
+    this.view.observe(event)
   }
 
   #checkEnd(belief: Belief, atMs: number): void {
@@ -107,7 +117,8 @@ export abstract class BeliefChecker implements Checker {
     if (this.view.get(belief.znode) === undefined) this.#outlived(belief, belief.sinceMs, 'was granted')
     this.#beliefs.set(belief.id, belief)
     this.#byZnode.set(belief.znode, belief)
-    this.granted(belief, others)
+    // News of a grant that is over already: order is no more to be asked of it.
+    if (belief.excusedUntilMs === undefined) this.granted(belief, others)
   }
 
   #end(belief: Belief): void {
@@ -123,12 +134,12 @@ export abstract class BeliefChecker implements Checker {
 
   /** Its znode does not stand. */
   #outlived(belief: Belief, atMs: number, how: string): void {
-    const { process, blind } = belief
-    const expiredAt = this.#expired.get(process)
+    const { process, blind, znode } = belief
+    const forcedAt = Math.max(this.#expired.get(process) ?? -Infinity, this.#broken.get(znode) ?? -Infinity)
+    const forcedUntil = forcedAt + this.stage.sessionTimeoutMs
     if (this.#stateOf(process) === 'stalled') belief.excusedUntilMs = Infinity
     else if (this.#thawed.get(process) === atMs) belief.excusedUntilMs = blind ? Infinity : atMs
-    else if (expiredAt !== undefined && expiredAt + this.stage.sessionTimeoutMs >= atMs)
-      belief.excusedUntilMs = blind ? Infinity : expiredAt + this.stage.sessionTimeoutMs
+    else if (forcedUntil >= atMs) belief.excusedUntilMs = blind ? Infinity : forcedUntil
     else
       return this.stage.violate(
         'belief lies within ownership',

@@ -95,6 +95,8 @@ export async function use(
     await count(stage, store, first.token)
   const length = task.below(50)
   if (length > 25) await process.sleep(length === 49 && task.below(8) === 0 ? task.below(400) : task.below(4))
+  // Work that needs the network lasts as long as a partition does: else hardly anybody would hold when its session ends.
+  while (!blind && process.isCutOff && !hold.signal.aborted) await process.sleep(10)
   if (task.below(32) === 0) await hold.confirm({ timeoutMs: 500 }).catch(expected)
   if (!blind) hold.signal.removeEventListener('abort', told)
   for (const belief of beliefs) belief.ok()

@@ -74,6 +74,11 @@ export class ServerView {
     return [...this.#byParent].flatMap(([parent, nodes]) => (within(parent) ? [...nodes.values()] : []))
   }
 
+  /** Of a session, anywhere. */
+  countOf(session: bigint): number {
+    return this.#bySession.get(session)?.size ?? 0
+  }
+
   get(path: string): StandingNode | undefined {
     return this.#byParent.get(parentOf(path))?.get(path)
   }

@@ -66,6 +66,8 @@ class Run implements Stage {
   readonly #violations: Violation[] = []
   readonly #faults: { readonly index: number; readonly fault: SimulatedFault }[] = []
   #cluster: SimulatedCluster | undefined
+  #play: Play | undefined
+  readonly #view = new ServerView()
   #acquisitions = 0
   #isOver = false
   /** Tasks in living processes that have not come to their end. */
@@ -91,12 +93,11 @@ class Run implements Stage {
     const sizes = { sessionTimeoutMs: SESSION_MS, tickTimeMs: TICK_MS }
     this.#cluster = await SimulatedCluster.start({ seed, ...sizes, keepHistory: false })
     await using cluster = this.#cluster
-    const play = workload.begin(this)
-    const view = new ServerView()
-    cluster.history.on((event) => this.#observe(event, play, view))
+    const play = (this.#play = workload.begin(this))
+    cluster.history.on((event) => this.#observe(event, play))
     try {
       await cluster.run(async () => this.#script(play))
-      if (this.#violations.length === 0) await this.#audit(play, view)
+      if (this.#violations.length === 0) await this.#audit(play)
       if (this.#violations.length === 0) for (const checker of play.checkers) checker.finish?.()
     } catch (error) {
       this.violate('nothing throws', error instanceof Error ? (error.stack ?? error.message) : String(error))
@@ -119,8 +120,8 @@ class Run implements Stage {
     }
   }
 
-  #observe(event: SimulationEvent, play: Play, view: ServerView): void {
-    view.observe(event)
+  #observe(event: SimulationEvent, play: Play): void {
+    this.#view.observe(event)
     if (
       event.source === 'process' &&
       event.type === 'ok' &&
@@ -204,6 +205,23 @@ class Run implements Stage {
     }
   }
 
+  /** A znode of a living session that none of its tasks asks for or holds, and that nobody is about to delete. */
+  #findGhosts(): void {
+    const { znodesPerTask = 1 } = this.#play ?? {}
+    for (const { clients, state, name } of this.cluster.processes) {
+      const zk = clients.at(-1)
+      if (zk?.session === undefined || state === 'dead') continue
+      const standing = this.#view.countOf(zk.session.id)
+      const tasks = [...this.#busy].filter((task) => task.zk === zk).length
+      const { pending } = Janitor.of(zk)
+      if (standing > tasks * znodesPerTask + pending)
+        this.violate(
+          'no ghosts',
+          `${name} has ${standing} znodes for ${tasks} tasks, and ${pending} more that are being deleted`,
+        )
+    }
+  }
+
   /** False if it is not so after `limitMs`. A violation ends all waiting. */
   async #until(isSo: () => boolean, limitMs: number): Promise<boolean> {
     const { cluster } = this
@@ -212,7 +230,8 @@ class Run implements Stage {
       this.#bury()
       if (isSo() || this.#violations.length > 0) return true
       if (cluster.clock.now() >= end) return false
-      await cluster.sleep(5)
+      this.#findGhosts()
+      await cluster.sleep(20)
     }
   }
 
@@ -223,10 +242,10 @@ class Run implements Stage {
   }
 
   /** Sessions of those that crashed are over by then; the others hold nothing. */
-  async #audit(play: Play, view: ServerView): Promise<void> {
+  async #audit(play: Play): Promise<void> {
     const { cluster } = this
     await cluster.run(async () => cluster.sleep(SESSION_MS + 3 * TICK_MS))
-    const orphans = play.paths.flatMap((path) => view.below(path).map((node) => node.path))
+    const orphans = play.paths.flatMap((path) => this.#view.below(path).map((node) => node.path))
     if (orphans.length > 0) this.violate('no orphans', orphans.join(', '))
     const watches = cluster.server.control.watchCounts()
     if (watches.data + watches.children > 0) this.violate('no watches are left', JSON.stringify(watches))

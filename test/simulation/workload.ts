@@ -18,6 +18,8 @@ export interface Workload {
 export interface Play {
   /** Operations by this name whose `ok` counts as an acquisition. Default: `acquire`. */
   readonly counted?: string
+  /** How many ephemerals a task may have at a time on the server. More is a ghost. Default: 1. */
+  readonly znodesPerTask?: number
   /** Below these nothing ephemeral may be left when all is over. */
   readonly paths: readonly string[]
   /** Sees every event, in order, on the cluster's clock. */

@@ -1,5 +1,5 @@
 /** Lets faults strike a simulated cluster, and ends those that last. */
-import type { Timer } from '../../index.js'
+import type { Client, Timer } from '../../index.js'
 import type { Fault as ArmedFault, EmbeddedServer } from '../../server/index.js'
 import type { VirtualClock } from '../../runtime/virtual-clock.js'
 import type { ProcessFault, SimulatedFault } from './faults.js'
@@ -11,6 +11,8 @@ export interface InjectorSetting {
   readonly server: EmbeddedServer
   readonly history: History
   readonly machines: ReadonlyMap<string, Machine>
+  /** Whom no fault touches. */
+  readonly operator: () => Promise<Client>
 }
 
 export class FaultInjector {
@@ -94,6 +96,8 @@ export class FaultInjector {
         if (session === undefined) return false
         this.#tell(fault, 'begin')
         return this.#setting.server.control.expireSession(session.id)
+      case 'delete':
+        return session !== undefined && this.#delete(fault, session.id)
       case 'reset':
         this.#tell(fault, 'begin')
         process.reset()
@@ -124,6 +128,19 @@ export class FaultInjector {
         this.#last(fault, fault.forMs, process.stall(fault.networkFirst ? 'network-first' : 'timers-first'))
         return true
     }
+  }
+
+  #delete(fault: SimulatedFault & { pick: number }, session: bigint): boolean {
+    const { server, operator } = this.#setting
+    const { ephemerals } = server.control.sessions().find(({ id }) => id === session) ?? { ephemerals: [] }
+    const path = ephemerals[Math.floor(fault.pick * ephemerals.length)]
+    if (path === undefined) return false
+    this.#tell(fault, 'begin')
+    // It may be gone before, or the server may go down: then the operator had no luck.
+    void operator()
+      .then(async (zk) => zk.delete(path))
+      .catch(() => undefined)
+    return true
   }
 
   #arm(fault: SimulatedFault & { skip: number }, machine: Machine, session: bigint): boolean {

@@ -23,6 +23,8 @@ export type ProcessFault =
   | { readonly kind: 'crash'; readonly silent: boolean; readonly downMs: number }
   /** Its session is ended on the server, as by an operator, whatever it is doing. */
   | { readonly kind: 'expire' }
+  /** An operator deletes one of its ephemeral znodes. `pick`, from 0 to 1, says which. */
+  | { readonly kind: 'delete'; readonly pick: number }
   /** Its calendar steps. Nothing may come of that. */
   | { readonly kind: 'wallStep'; readonly byMs: number }
 
@@ -46,6 +48,7 @@ export const DEFAULT_MIX: FaultMix = {
   stall: 8,
   crash: 3,
   expire: 3,
+  delete: 3,
   restart: 1,
   wallStep: 3,
   serverWallStep: 1,
@@ -117,6 +120,8 @@ function drawProcessFault(
       return { kind, silent: below(2) === 0, downMs: duration() }
     case 'wallStep':
       return { kind, byMs }
+    case 'delete':
+      return { kind, pick: below(1_000) / 1_000 }
     default:
       return { kind }
   }

@@ -60,6 +60,11 @@ export class Link implements Route {
     return this.#addedMs + (drawn < 1 ? max + share * (slowest - max) : min + share * (max - min))
   }
 
+  /** Nothing gets through in one direction or both. */
+  get isCut(): boolean {
+    return this.#cuts.toServer + this.#cuts.toClient > 0
+  }
+
   /** Nothing gets through in this direction until the function that it gives is called. */
   cut(direction: Direction): () => void {
     this.#cuts[direction]++

@@ -6,13 +6,14 @@
  * Not obvious: time stands still but in {@link SimulatedCluster.run}, and there it jumps from event to event; hours take
  * seconds. Whatever waits must wait on the simulated clock: what waits for real I/O is not part of the order of events.
  */
-import type { Logger, Random } from '../../index.js'
+import type { Client, Logger, Random } from '../../index.js'
+import { connect } from '../../index.js'
 import type { EmbeddedServer, StartServerOptions } from '../../server/index.js'
 import { startServer } from '../../server/index.js'
 import { sleep } from '../../runtime/abort.js'
 import { seededRandom } from '../../runtime/random.js'
 import { VirtualClock } from '../../runtime/virtual-clock.js'
-import { MemoryNetwork } from '../../transport/memory.js'
+import { MemoryNetwork, timedRoute } from '../../transport/memory.js'
 import { FaultInjector } from './fault-injector.js'
 import type { SimulatedFault } from './faults.js'
 import { History, historyLine } from './history.js'
@@ -77,6 +78,7 @@ export class SimulatedCluster implements AsyncDisposable {
   readonly #faults: FaultInjector
   readonly #stopListening: () => void
   #ids = 0
+  #operator: Promise<Client> | undefined
   #failure: { readonly error: unknown } | undefined
 
   private constructor(options: SimulationOptions, { clock, network, server }: Ground) {
@@ -89,7 +91,13 @@ export class SimulatedCluster implements AsyncDisposable {
     this.#latency = { ...DEFAULT_LATENCY, ...options.latency }
     this.#driftPpm = options.driftPpm ?? DRIFT_PPM
     this.history = new History(options.keepHistory ?? true)
-    this.#faults = new FaultInjector({ clock, server, history: this.history, machines: this.#machines })
+    this.#faults = new FaultInjector({
+      clock,
+      server,
+      history: this.history,
+      machines: this.#machines,
+      operator: async () => (this.#operator ??= this.#connectOperator()),
+    })
     this.#stopListening = server.control.onApply((transaction) =>
       this.history.add({ source: 'server', atMs: clock.now(), transaction }),
     )
@@ -137,7 +145,14 @@ export class SimulatedCluster implements AsyncDisposable {
       const random = this.random(`${name}, life ${life}`)
       const drift = (random.next() * 2 - 1) * this.#driftPpm
       clock = new ProcessClock(this.clock, Math.floor(random.next() * 1e6), drift)
-      return this.#process({ name, life, clock, random, host: this.#network.host(link) })
+      return this.#process({
+        name,
+        life,
+        clock,
+        random,
+        host: this.#network.host(link),
+        isCutOff: () => link.isCut,
+      })
     }
     const machine = new Machine(name, link, birth, program, (error) => {
       if (error !== undefined) this.#failure ??= { error }
@@ -147,7 +162,9 @@ export class SimulatedCluster implements AsyncDisposable {
     return machine.process
   }
 
-  #process(own: Pick<ProcessSetting, 'name' | 'life' | 'clock' | 'random' | 'host'>): SimulatedProcess {
+  #process(
+    own: Pick<ProcessSetting, 'name' | 'life' | 'clock' | 'random' | 'host' | 'isCutOff'>,
+  ): SimulatedProcess {
     return new SimulatedProcess({
       ...own,
       connectString: this.server.connectString,
@@ -179,6 +196,14 @@ export class SimulatedCluster implements AsyncDisposable {
         ? `not over after ${limitMs ?? passed} ms of simulated time`
         : `nothing is left that could happen, after ${passed} ms of simulated time: who waits, waits for ever`,
     )
+  }
+
+  async #connectOperator(): Promise<Client> {
+    const runtime = { clock: this.clock, random: this.random('operator') }
+    const route = timedRoute(this.clock, () => this.#latency.min)
+    const transport = this.#network.host(route)
+    const { sessionTimeoutMs } = this
+    return connect(this.server.connectString, { runtime, transport, sessionTimeoutMs, timeoutMs: Infinity })
   }
 
   /** Waits on the cluster's clock, which no fault touches. */
@@ -216,7 +241,8 @@ export class SimulatedCluster implements AsyncDisposable {
     this.heal()
     await this.run(async () => {
       const clients = this.processes.flatMap(({ clients }) => clients)
-      await Promise.all(clients.map(async (client) => client.close()))
+      const operator = await this.#operator
+      await Promise.all([...clients, operator].map(async (client) => client?.close()))
       await this.sleep(1_000)
       await this.server.close()
     })

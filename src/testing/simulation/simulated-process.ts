@@ -17,6 +17,7 @@ export interface ProcessSetting {
   readonly clock: ProcessClock
   readonly random: Random
   readonly host: MemoryHost
+  readonly isCutOff: () => boolean
   readonly connectString: string
   readonly sessionTimeoutMs: number
   readonly history: History
@@ -62,6 +63,11 @@ export class SimulatedProcess {
   get state(): 'running' | 'stalled' | 'dead' {
     if (this.#isDead) return 'dead'
     return this.#stalls > 0 ? 'stalled' : 'running'
+  }
+
+  /** A partition is between it and the server, in one direction or both. It can't know, but a test may. */
+  get isCutOff(): boolean {
+    return this.#setting.isCutOff()
   }
 
   /** How often it has been stalled: what took too long between two equal readings was not the stall. */

@@ -8,6 +8,7 @@ const PATHS = ['/multi/a', '/multi/b', '/multi/c', '/multi/d'] as const
 
 class MultiLockPlay implements Play {
   readonly paths = PATHS
+  readonly znodesPerTask = 3
   readonly checkers: readonly MutexChecker[]
   readonly #stage: Stage
 

@@ -12,6 +12,7 @@ const PERMITS = 4
 class SemaphorePlay implements Play {
   readonly paths = [PATH]
   readonly checkers: readonly SemaphoreChecker[]
+  readonly znodesPerTask: number
   readonly #stage: Stage
   readonly #dialect: SemaphoreDialectName
   readonly #isShared: boolean
@@ -20,6 +21,8 @@ class SemaphorePlay implements Play {
     this.#stage = stage
     this.#dialect = dialect
     this.#isShared = isShared
+    // Leases, a permit each, and the lock on the way to them.
+    this.znodesPerTask = dialect === 'native' ? 1 : PERMITS + 1
     const limitPath = isShared ? LIMIT_PATH : undefined
     this.checkers = [new SemaphoreChecker(stage, { path: PATH, dialect, permits: PERMITS, limitPath })]
   }
