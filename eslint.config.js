@@ -43,7 +43,14 @@ export default defineConfig(
   },
   {
     // Programs talk to a terminal.
-    files: ['src/cli/**', 'examples/**', 'bench/**', 'test/run/**', 'test/interop/peers/**'],
+    files: [
+      'src/cli/**',
+      'examples/**',
+      'bench/**',
+      'test/run/**',
+      'test/simulation/main.ts',
+      'test/interop/peers/**',
+    ],
     rules: { 'no-console': 'off' },
   },
   {

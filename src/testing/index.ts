@@ -15,7 +15,7 @@ export { SimulatedCluster } from './simulation/simulated-cluster.js'
 export type { Leftovers, SimulationOptions } from './simulation/simulated-cluster.js'
 export type { SimulatedProcess, RecordedOperation } from './simulation/simulated-process.js'
 export type { Program } from './simulation/machine.js'
-export { DEFAULT_MIX, describeFault, planFaults } from './simulation/faults.js'
+export { DEFAULT_MIX, describeFault, FRONT, planFaults } from './simulation/faults.js'
 export type {
   FaultKind,
   FaultMix,

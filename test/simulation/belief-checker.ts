@@ -87,7 +87,7 @@ export abstract class BeliefChecker implements Checker {
       this.#thawed.set(process, atMs)
       for (const belief of this.#excused)
         if (belief.process === process && belief.excusedUntilMs === Infinity && !belief.blind)
-          belief.excusedUntilMs = atMs
+          belief.excusedUntilMs = Math.max(atMs, this.#forcedUntil(belief))
     }
   }
 
@@ -132,14 +132,19 @@ export abstract class BeliefChecker implements Checker {
     if (belief !== undefined) this.#outlived(belief, atMs, 'believes in')
   }
 
+  /** Until when it may take the news that an operator ended its session, or deleted its znode, to arrive. */
+  #forcedUntil({ process, znode }: Belief): number {
+    const expiredAt = this.#expired.get(process) ?? -Infinity
+    return Math.max(expiredAt, this.#broken.get(znode) ?? -Infinity) + this.stage.sessionTimeoutMs
+  }
+
   /** Its znode does not stand. */
   #outlived(belief: Belief, atMs: number, how: string): void {
-    const { process, blind, znode } = belief
-    const forcedAt = Math.max(this.#expired.get(process) ?? -Infinity, this.#broken.get(znode) ?? -Infinity)
-    const forcedUntil = forcedAt + this.stage.sessionTimeoutMs
+    const { process, blind } = belief
+    const forcedUntil = this.#forcedUntil(belief)
     if (this.#stateOf(process) === 'stalled') belief.excusedUntilMs = Infinity
-    else if (this.#thawed.get(process) === atMs) belief.excusedUntilMs = blind ? Infinity : atMs
     else if (forcedUntil >= atMs) belief.excusedUntilMs = blind ? Infinity : forcedUntil
+    else if (this.#thawed.get(process) === atMs) belief.excusedUntilMs = blind ? Infinity : atMs
     else
       return this.stage.violate(
         'belief lies within ownership',

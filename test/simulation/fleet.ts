@@ -1,12 +1,13 @@
 /** Worker processes that run simulations side by side. */
 import { fork, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { bundleWorker } from './bundle.js'
 import type { RunOrder, RunReport } from './worker.js'
 
-export class Fleet implements Disposable {
+export class Fleet implements AsyncDisposable {
   readonly #folder: string
   readonly #file: string
   readonly #idle: ChildProcess[] = []
@@ -64,8 +65,13 @@ export class Fleet implements Disposable {
     else waiting(next)
   }
 
-  [Symbol.dispose](): void {
-    for (const worker of this.#all) worker.disconnect()
+  async [Symbol.asyncDispose](): Promise<void> {
+    const exits = [...this.#all].map(async (worker) => {
+      const exit = once(worker, 'exit')
+      worker.disconnect()
+      await exit
+    })
+    await Promise.all(exits)
     rmSync(this.#folder, { recursive: true, force: true })
   }
 }

@@ -81,7 +81,7 @@ export async function use(
   store?: FencedStore,
 ): Promise<void> {
   const { process } = task
-  const blind = task.below(2) === 0
+  const blind = task.below(3) === 0
   const beliefs = grants.map((grant) => process.invoke('hold', { ...grant, blind }))
   const told = (): void => {
     for (const belief of beliefs) belief.info('lost')
@@ -94,7 +94,8 @@ export async function use(
   if (store !== undefined && first !== undefined && task.below(4) === 0)
     await count(stage, store, first.token)
   const length = task.below(50)
-  if (length > 25) await process.sleep(length === 49 && task.below(8) === 0 ? task.below(400) : task.below(4))
+  if (length > 15)
+    await process.sleep(length === 49 && task.below(4) === 0 ? task.below(2_000) : task.below(40))
   // Work that needs the network lasts as long as a partition does: else hardly anybody would hold when its session ends.
   while (!blind && process.isCutOff && !hold.signal.aborted) await process.sleep(10)
   if (task.below(32) === 0) await hold.confirm({ timeoutMs: 500 }).catch(expected)

@@ -56,7 +56,7 @@ async function runOne(fleet: Fleet, options: SimulateOptions, seed: number): Pro
 
 async function run(options: SimulateOptions): Promise<void> {
   const { seed, recipes, firstSeed, jobs } = options
-  using fleet = await Fleet.start(jobs)
+  await using fleet = await Fleet.start(jobs)
   let failures: readonly Failure[]
   if (seed === undefined) {
     const acquisitions = options.acquisitions ?? 200_000

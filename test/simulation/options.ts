@@ -11,7 +11,7 @@ One run:
   --seed S           the same seed takes the same course
   --acquisitions N   after which it is healed and audited (default ${RUN_ACQUISITIONS})
   --hours H          or after so much simulated time
-  --fault-every MS   mean time between faults, simulated (default 250)
+  --fault-every MS   mean time between faults, simulated (default 500)
   --faults LIST      only these faults of the plan, by index; none: without any
   --history FILE     write what happened, as JSON lines
 

@@ -1,29 +1,61 @@
-import { expect, test } from 'vitest'
-import { simulate } from './simulate.js'
+/** In processes of their own: the clients of simulated processes that crash are never closed, as those of real ones. */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Fleet } from './fleet.js'
+import { keptSeeds } from './kept-seeds.js'
+import type { Outcome } from './simulate.js'
+import type { RunOrder } from './worker.js'
 import { workloads } from './workloads/index.js'
 
-const cases = workloads.flatMap((workload) =>
-  [1, 2, 3].map((seed) => ({ workload, recipe: workload.name, seed })),
-)
+const SMALL = { acquisitions: 200, faultEveryMs: 200 }
+
+let fleet: Fleet
+beforeAll(async () => {
+  fleet = await Fleet.start(1)
+})
+afterAll(async () => fleet[Symbol.asyncDispose]())
+
+async function outcomeOf(order: RunOrder): Promise<Outcome> {
+  return (await fleet.run(order)).outcome
+}
+
+const cases = workloads.flatMap(({ name: recipe }) => [1, 2, 3].map((seed) => ({ recipe, seed })))
 
 test.each(cases)(
   '$recipe, seed $seed: nothing is violated, and again it takes the same course',
   async (each) => {
-    const { workload, seed } = each
-    const once = await simulate({ workload, seed, acquisitions: 200, faultEveryMs: 100 })
+    const once = await outcomeOf({ ...each, ...SMALL })
     expect(once.violations).toEqual([])
     expect(once.acquisitions).toBeGreaterThanOrEqual(200)
     expect(Object.keys(once.faultCounts).length).toBeGreaterThan(4)
-    const again = await simulate({ workload, seed, acquisitions: 200, faultEveryMs: 100 })
-    expect(again).toEqual(once)
+    expect(await outcomeOf({ ...each, ...SMALL })).toEqual(once)
   },
 )
+
+test('a fresh process takes the same course', async () => {
+  await using fresh = await Fleet.start(1)
+  for (const each of cases.filter(({ seed }) => seed === 3)) {
+    const here = await outcomeOf({ ...each, ...SMALL })
+    const { outcome: there } = await fresh.run({ ...each, ...SMALL })
+    expect(there).toEqual(here)
+  }
+})
 
 test('another seed takes another course', async () => {
   const hashes = new Set<string>()
   for (const seed of [1, 2, 3, 4, 5]) {
-    const { hash } = await simulate({ workload: workloads[0]!, seed, acquisitions: 20 })
+    const { hash } = await outcomeOf({ recipe: 'mutex', seed, acquisitions: 20 })
     hashes.add(hash)
   }
   expect(hashes.size).toBe(5)
+})
+
+test('without the faults of the plan, none strikes', async () => {
+  const { faultCounts, violations } = await outcomeOf({ recipe: 'mutex', seed: 1, ...SMALL, faults: [] })
+  expect({ faultCounts, violations }).toEqual({ faultCounts: {}, violations: [] })
+})
+
+const kept = keptSeeds()
+
+test.each(kept)('$recipe, seed $seed, that once found: $found', async (order) => {
+  expect((await outcomeOf(order)).violations).toEqual([])
 })

@@ -23,7 +23,7 @@ export interface RunOptions {
   readonly acquisitions: number
   /** Or after so much simulated time. Default: an hour. */
   readonly limitMs?: number
-  /** Mean time between faults. Default: 250 ms. */
+  /** Mean time between faults. Default: 500 ms. */
   readonly faultEveryMs?: number
   readonly mix?: FaultMix
   /** Only these faults of the plan, by their index in it. */
@@ -165,7 +165,7 @@ class Run implements Stage {
   }
 
   *#plan(processes: readonly string[]): Generator<SimulatedFault> {
-    const { faultEveryMs: everyMs = 250, mix, faults, seed } = this.#options
+    const { faultEveryMs: everyMs = 500, mix, faults, seed } = this.#options
     const only = faults === undefined ? undefined : new Set(faults)
     let index = 0
     const random = this.cluster.random(`faults of ${seed}`)

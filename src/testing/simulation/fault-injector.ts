@@ -2,7 +2,7 @@
 import type { Client, Timer } from '../../index.js'
 import type { Fault as ArmedFault, EmbeddedServer } from '../../server/index.js'
 import type { VirtualClock } from '../../runtime/virtual-clock.js'
-import type { ProcessFault, SimulatedFault } from './faults.js'
+import { FRONT, type ProcessFault, type SimulatedFault } from './faults.js'
 import type { History } from './history.js'
 import type { Machine } from './machine.js'
 
@@ -80,9 +80,20 @@ export class FaultInjector {
       this.#setting.clock.stepWall(fault.byMs)
       return true
     }
-    const machine = this.#setting.machines.get(fault.process)
+    const machine = fault.process === FRONT ? this.#front() : this.#setting.machines.get(fault.process)
     if (machine === undefined || machine.process.state === 'dead') return false
-    return this.#strikeProcess(fault, machine)
+    return this.#strikeProcess({ ...fault, process: machine.name }, machine)
+  }
+
+  #front(): Machine | undefined {
+    const { server, machines } = this.#setting
+    const owned = new Map(server.control.sessions().map(({ id, ephemerals }) => [id, ephemerals]))
+    const places = [...machines.values()].flatMap((machine) => {
+      const session = machine.process.clients.at(-1)?.session
+      const paths = session === undefined ? [] : (owned.get(session.id) ?? [])
+      return paths.map((path) => ({ machine, sequence: Number(/\d{10}$/.exec(path)?.[0] ?? 0) }))
+    })
+    return places.sort((a, b) => a.sequence - b.sequence)[0]?.machine
   }
 
   #strikeProcess(fault: ProcessFault & SimulatedFault, machine: Machine): boolean {

@@ -36,6 +36,12 @@ export type SimulatedFault =
   | { readonly kind: 'restart'; readonly atMs: number; readonly downMs: number; readonly silent: boolean }
   | { readonly kind: 'serverWallStep'; readonly atMs: number; readonly byMs: number }
 
+/**
+ * In place of a process's name: whoever then owns the ephemeral znode with the lowest sequence number, which is mostly who
+ * holds what the others wait for.
+ */
+export const FRONT = '(in front)'
+
 /** How often each kind comes, as weights. */
 export type FaultMix = Readonly<Partial<Record<FaultKind, number>>>
 
@@ -43,7 +49,7 @@ export const DEFAULT_MIX: FaultMix = {
   reset: 20,
   requestLost: 20,
   replyLost: 30,
-  partition: 6,
+  partition: 8,
   slow: 4,
   stall: 8,
   crash: 3,
@@ -89,12 +95,14 @@ function drawFault(
   /** Mostly a moment, sometimes about as long as a session, or longer. */
   const duration = (): number => {
     const pick = below(8)
-    if (pick < 5) return 1 + below(sessionTimeoutMs / 20)
-    return pick < 7 ? below(sessionTimeoutMs) : sessionTimeoutMs + below(sessionTimeoutMs)
+    if (pick < 4) return 1 + below(sessionTimeoutMs / 20)
+    return pick < 6 ? below(sessionTimeoutMs) : sessionTimeoutMs + below(sessionTimeoutMs)
   }
   if (kind === 'restart') return { kind, atMs, downMs: duration(), silent: below(2) === 0 }
   if (kind === 'serverWallStep') return { kind, atMs, byMs }
-  const process = processes[below(processes.length)] ?? ''
+  // Half of them at random would hardly ever meet who holds.
+  const drawn = processes[below(processes.length)] ?? ''
+  const process = below(2) === 0 ? FRONT : drawn
   return { atMs, process, ...drawProcessFault(kind, below, duration, byMs) }
 }
 
