@@ -6,6 +6,7 @@
 import { ensembleParts } from './ensemble-parts.js'
 import { sum, type Outcome, type Part } from './part.js'
 import { packageParts, staticParts } from './static-parts.js'
+import { simulationPart } from './simulation-part.js'
 import { runProject } from './vitest.js'
 
 const update = process.argv.includes('--update')
@@ -29,6 +30,7 @@ function allParts(): Part[] {
       group: 'storm',
       run: async () => runProject('storm', { LATCHKEY_STORM_SECONDS: '60' }),
     },
+    simulationPart(),
     ...ensembleParts(),
   ]
 }

@@ -1,0 +1,58 @@
+/**
+ * The simulation by seed: as many acquisitions as CI can have within ten minutes, or a laptop within one. New seeds at
+ * each run; those that once found something are among the unit tests.
+ */
+import { availableParallelism } from 'node:os'
+import { explainFailure, replayCommand, runCampaign } from '../simulation/campaign.js'
+import { Fleet } from '../simulation/fleet.js'
+import { faultsOf, rateOf, reportOf, total } from '../simulation/report.js'
+import { workloads } from '../simulation/workloads/index.js'
+import type { Outcome, Part } from './part.js'
+
+/** What CI must reach, and how long it may take. */
+const FULL = { acquisitions: 2_000_000, minutes: 15 }
+const SHORT = { acquisitions: 100_000, minutes: 2 }
+
+function size(): { acquisitions: number; minutes: number } {
+  const { acquisitions, minutes } = process.env['CI'] === undefined ? SHORT : FULL
+  return {
+    acquisitions: Number(process.env['LATCHKEY_SIMULATION_ACQUISITIONS'] ?? acquisitions),
+    minutes: Number(process.env['LATCHKEY_SIMULATION_MINUTES'] ?? minutes),
+  }
+}
+
+async function runSimulation(): Promise<Outcome> {
+  const { acquisitions, minutes } = size()
+  const jobs = availableParallelism()
+  const firstSeed = Math.floor(Date.now() / 1000) % 1_000_000_000
+  await using fleet = await Fleet.start(jobs)
+  const recipes = workloads.map(({ name }) => name)
+  const result = await runCampaign(fleet, {
+    recipes,
+    firstSeed,
+    acquisitions,
+    patienceMs: minutes * 60_000,
+    jobs,
+  })
+  const explained: string[] = []
+  for (const failure of result.failures.slice(0, 3)) explained.push(await explainFailure(fleet, failure))
+  const all = total(result)
+  const faults = [...all.faults].map(([kind, count]) => `${kind} ${count.toLocaleString('en')}`)
+  const notes = [
+    `${all.acquisitions.toLocaleString('en')} acquisitions, ${faultsOf(all).toLocaleString('en')} faults, ` +
+      `${result.failures.length} violations, ${Math.round(rateOf(all))} acquisitions a second of a core; from seed ${firstSeed}`,
+    `faults: ${faults.join(', ')}`,
+    ...result.failures.map(({ order }) => `violated: ${replayCommand(order)}`),
+  ]
+  return {
+    passed: all.runs - result.failures.length,
+    failed: result.failures.length,
+    skipped: 0,
+    output: [reportOf(result), ...explained].join('\n\n'),
+    notes,
+  }
+}
+
+export function simulationPart(): Part {
+  return { name: 'simulation (by seed)', group: 'simulation', run: runSimulation }
+}
