@@ -1,0 +1,161 @@
+/**
+ * What could not be done: items that failed too often, and bytes that are no items. Kept beside the queue, in the
+ * native layout (whatever the queue's own), until somebody looks: below `<queue>/dead`, or `<queue>-latchkey/dead`.
+ */
+import { hasCode, TransactionError } from '../../src/api/errors.js'
+import type { Acl } from '../../src/api/acl.js'
+import { joinPath, nameOf } from '../../src/api/path.js'
+import type { Zk } from '../../src/api/zk.js'
+import { Attempt, type WaitOptions } from '../kernel/attempt.js'
+import { abortable } from '../../src/runtime/abort.js'
+import type { ItemCodec } from './codec.js'
+import type { Notes } from './envelope.js'
+import type { Layout, Lister } from './layout.js'
+import { NativeLayout } from './native-layout.js'
+import { childrenIfAny } from './shelf.js'
+import { commitSteps, type Step } from './step.js'
+
+/** One that could not be done. */
+export interface DeadLetter<T> {
+  /** Of its znode. */
+  readonly path: string
+  /** Undefined if the bytes are no item. */
+  readonly item: T | undefined
+  readonly bytes: Buffer
+  readonly attempts: number
+  readonly error: string | undefined
+  /** When it was given up, by the leader's wall clock. */
+  readonly since: Date
+}
+
+/** The steps that store one. */
+export type DeadSteps = (notes: Notes, payload: Buffer) => Promise<Step[]>
+
+const READ_AT_ONCE = 256
+
+export class DeadLetters<T> {
+  readonly path: string
+  readonly #zk: Zk
+  readonly #codec: ItemCodec<T>
+  readonly #queue: Layout
+  readonly #layout: NativeLayout
+
+  /** @internal */
+  constructor(
+    zk: Zk,
+    queue: Layout,
+    codec: ItemCodec<T>,
+    acl: readonly Acl[] | undefined,
+    segmentItems: number,
+  ) {
+    this.#zk = zk
+    this.#codec = codec
+    this.#queue = queue
+    this.path = joinPath(queue.own, 'dead')
+    this.#layout = new NativeLayout({ zk, path: this.path, acl, segmentItems })
+  }
+
+  /** @internal */
+  get steps(): DeadSteps {
+    return async (notes, payload) => {
+      const token = this.#zk.runtime.random.bytes(8).toString('hex')
+      return this.#layout.putSteps([{ place: {}, notes, payload, token }])
+    }
+  }
+
+  /** How many there are. */
+  async size(options: WaitOptions = {}): Promise<number> {
+    using attempt = new Attempt(this.#zk, 'count dead letters', this.path, options)
+    attempt.stage = 'counting'
+    return await abortable(countItems(this.#zk, this.#layout), attempt.signal)
+  }
+
+  /** The oldest first. @param limit - how many at most. */
+  async list(limit = 1_000, options: WaitOptions = {}): Promise<DeadLetter<T>[]> {
+    using attempt = new Attempt(this.#zk, 'list dead letters', this.path, options)
+    attempt.stage = 'reading them'
+    return await abortable(this.#read(limit), attempt.signal)
+  }
+
+  async #read(limit: number): Promise<DeadLetter<T>[]> {
+    const list: Lister = async (path) => childrenIfAny(this.#zk, path)
+    const { candidates } = await this.#layout.look(list, limit)
+    const found: DeadLetter<T>[] = []
+    for (let start = 0; start < Math.min(limit, candidates.length); start += READ_AT_ONCE) {
+      const batch = candidates.slice(start, Math.min(limit, start + READ_AT_ONCE))
+      const letters = await Promise.all(batch.map(async ({ path }) => this.#letter(path)))
+      found.push(...letters.filter((letter) => letter !== undefined))
+    }
+    return found
+  }
+
+  async #letter(path: string): Promise<DeadLetter<T> | undefined> {
+    try {
+      const { data, stat } = await this.#zk.get(path)
+      const { notes, payloads } = this.#layout.unpack(data)
+      const bytes = payloads[0] ?? Buffer.alloc(0)
+      const since = new Date(Number(stat.ctime))
+      return { path, bytes, item: this.#decode(bytes), attempts: notes.n ?? 0, error: notes.e, since }
+    } catch (error) {
+      if (hasCode(error, 'NO_NODE')) return undefined
+      throw error
+    }
+  }
+
+  #decode(bytes: Buffer): T | undefined {
+    try {
+      return this.#codec.decode(bytes)
+    } catch {
+      return undefined
+    }
+  }
+
+  /** Puts it at the end of the queue again, with no attempts. False if it is gone. Both happen, or neither. */
+  async requeue(letter: Pick<DeadLetter<T>, 'path'>): Promise<boolean> {
+    return this.#remove(letter.path, async () => {
+      const { notes, payloads } = this.#layout.unpack((await this.#zk.get(letter.path)).data)
+      const { k, p } = notes
+      const kept = { ...(k !== undefined && { k }), ...(p !== undefined && { p }) }
+      const token = this.#zk.runtime.random.bytes(8).toString('hex')
+      const payload = payloads[0] ?? Buffer.alloc(0)
+      return this.#queue.putSteps([{ place: { id: k, priority: p }, notes: kept, payload, token }])
+    })
+  }
+
+  /** Forgets it. False if it is gone already. */
+  async remove(letter: Pick<DeadLetter<T>, 'path'>): Promise<boolean> {
+    return this.#remove(letter.path, async () => Promise.resolve([]))
+  }
+
+  async #remove(path: string, alongside: () => Promise<Step[]>): Promise<boolean> {
+    if (!path.startsWith(`${this.path}/`))
+      throw new TypeError(`${nameOf(path)} is no dead letter of this queue`)
+    const session = await this.#zk.ready()
+    const removal: Step = { add: (transaction) => transaction.delete(path) }
+    try {
+      const commit = await commitSteps(this.#zk, session, {
+        steps: async () => [removal, ...(await alongside())],
+        wasApplied: async (limits) => {
+          const synced = this.#zk.sync(path, limits)
+          const reading = this.#zk.exists(path, limits)
+          await synced
+          return (await reading) === undefined
+        },
+      })
+      if (commit.how === 'applied') return true
+      session.signal.throwIfAborted()
+      return false
+    } catch (error) {
+      const cause = error instanceof TransactionError ? error.failure : error
+      if (hasCode(cause, 'NO_NODE') && cause.path === path) return false
+      throw cause
+    }
+  }
+}
+
+/** All items of a layout, those that are claimed included: one request a segment, all at once. */
+export async function countItems(zk: Zk, layout: Layout): Promise<number> {
+  const parents = await layout.parents(async (path) => childrenIfAny(zk, path))
+  const stats = await Promise.all(parents.map(async (path) => zk.exists(path)))
+  return stats.reduce((sum, stat) => sum + (stat?.numChildren ?? 0), 0)
+}

@@ -1,0 +1,71 @@
+/**
+ * Transactions whose outcome is always known: each is made of steps, and committed on one session until the server
+ * has said yes or no, or the session is over.
+ *
+ * - A lost reply is never followed by a blind repetition: `wasApplied` looks, in sync with the leader and on the same
+ *   session, whose requests are first-in first-out (why that settles it: ../kernel/lost-create.ts).
+ * - A refusal names the step that failed. A step may put right what was in its way (a parent that was reaped), and the
+ *   transaction is made anew.
+ */
+import { TransactionError, type ZkError } from '../../src/api/errors.js'
+import type { Session, Transaction, TransactionResult, Zk } from '../../src/api/zk.js'
+import { beforeRetry, isOver, isPassing, isUnknown } from '../kernel/failure.js'
+
+export interface Step {
+  /** Adds exactly one operation; the last step may add more. */
+  readonly add: (transaction: Transaction) => unknown
+  /** The server refused this step. Puts right what it can; true if the whole is worth another try. */
+  readonly mend?: ((failure: ZkError) => Promise<boolean>) | undefined
+  /** Told the path that this step made, if the reply came. */
+  readonly made?: ((path: string) => void) | undefined
+}
+
+export interface Intent {
+  /** The steps of the next try. */
+  readonly steps: () => Promise<readonly Step[]>
+  /** After a lost reply: has it taken effect? Asked once the session is connected again. */
+  readonly wasApplied: (limits: { readonly generation: number }) => Promise<boolean>
+}
+
+export type Commit =
+  | { readonly how: 'applied' }
+  /** The session is over. `inDoubt`: the last try may have taken effect. */
+  | { readonly how: 'over'; readonly inDoubt: boolean }
+
+/** Rejects with what the server refuses (a `TransactionError`, or the error of a step that could not be mended). */
+export async function commitSteps(zk: Zk, session: Session, intent: Intent): Promise<Commit> {
+  const { generation } = session
+  let inDoubt = false
+  let refusals = 0
+  for (let repetition = 0; !session.signal.aborted; repetition++) {
+    let steps: readonly Step[] = []
+    try {
+      if (repetition > 0) await beforeRetry(zk, Math.max(1, repetition - refusals), session.signal)
+      if (inDoubt && (await intent.wasApplied({ generation }))) return { how: 'applied' }
+      inDoubt = false
+      steps = await intent.steps()
+      const transaction = zk.transaction()
+      for (const step of steps) step.add(transaction)
+      tell(steps, await transaction.commit({ generation }))
+      return { how: 'applied' }
+    } catch (error) {
+      if (isUnknown(error)) inDoubt = true
+      if (isOver(session, error)) break
+      if (error instanceof TransactionError && (await mend(steps, error))) refusals++
+      else if (!isUnknown(error) && !isPassing(error)) throw error
+    }
+  }
+  return { how: 'over', inDoubt }
+}
+
+function tell(steps: readonly Step[], results: readonly TransactionResult[]): void {
+  for (const [index, step] of steps.entries()) {
+    const result = results[index]
+    if (result?.type === 'create') step.made?.(result.path)
+  }
+}
+
+async function mend(steps: readonly Step[], { failedIndex, failure }: TransactionError): Promise<boolean> {
+  if (isPassing(failure)) return true
+  return (await steps[failedIndex]?.mend?.(failure)) ?? false
+}

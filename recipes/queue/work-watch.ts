@@ -1,0 +1,97 @@
+/**
+ * How an idle consumer waits for work without asking again and again, and without all of them waking up for one item.
+ *
+ *   own/waiting/<place>   ephemeral sequential: idle consumers in line (the contender kernel)
+ *
+ * Only the first two in line watch the queue; everyone else watches the place two ahead. Who sees something to take
+ * leaves the line, and so the next moves up and looks for itself. So an item wakes at most three consumers, however many
+ * are idle; two look out, as one that is stalled would hold up all for as long as its session lives.
+ *
+ * In other libraries' layouts all idle consumers watch, as their peers do.
+ */
+import type { Session, WatchListener, Zk } from '../../src/api/zk.js'
+import { hasCode } from '../../src/api/errors.js'
+import { joinPath } from '../../src/api/path.js'
+import { abortable, onAbort } from '../../src/runtime/abort.js'
+import { deferred } from '../../src/runtime/deferred.js'
+import { Attempt } from '../kernel/attempt.js'
+import { ContenderQueue } from '../kernel/contender-queue.js'
+import { dialects } from '../kernel/dialect.js'
+import type { Admission } from '../kernel/line.js'
+import { OneShotWatch } from '../semaphore/one-shot-watch.js'
+import type { Layout, Lister, Sight } from './layout.js'
+
+const LOOKOUTS = 2
+
+const lookouts: Admission = (contenders, index) => {
+  const contender = contenders[index - LOOKOUTS]
+  return contender === undefined ? undefined : { contender, sole: index === LOOKOUTS }
+}
+
+export class WorkWatch {
+  readonly #zk: Zk
+  readonly #layout: Layout
+  readonly #line: ContenderQueue | undefined
+
+  constructor(zk: Zk, layout: Layout, consumer: string) {
+    this.#zk = zk
+    this.#layout = layout
+    const container = joinPath(layout.own, 'waiting')
+    this.#line = layout.keepsNotes
+      ? new ContenderQueue({ zk, container, dialect: dialects.curator, data: consumer })
+      : undefined
+  }
+
+  /** Resolves when there may be something to take. Rejects with the reason of the signal, or with what is refused. */
+  async wait(signal: AbortSignal): Promise<void> {
+    if (this.#line === undefined) return this.#watch(await this.#zk.ready({ signal }), signal)
+    using attempt = new Attempt(this.#zk, 'wait for items', this.#layout.own, { signal })
+    const place = await this.#line.wait(lookouts, attempt)
+    try {
+      await this.#watch(place.session, signal)
+    } finally {
+      void place.leave()
+    }
+  }
+
+  async #watch(session: Session, signal: AbortSignal): Promise<void> {
+    const woken = deferred<undefined>()
+    const wake = (): void => woken.resolve(undefined)
+    const watches: OneShotWatch[] = []
+    const unlisten = onAbort(session.signal, wake)
+    let timer: { cancel(): void } | undefined
+    try {
+      const { candidates, dueAt } = await abortable(this.#look(session, wake, watches), signal)
+      if (candidates.length > 0) return
+      const { clock } = this.#zk.runtime
+      if (dueAt !== undefined) timer = clock.setTimer(Math.max(1, dueAt - clock.wall()), wake)
+      await abortable(woken.promise, signal)
+    } finally {
+      unlisten()
+      timer?.cancel()
+      for (const watch of watches) watch.stop()
+    }
+  }
+
+  /** Looks once more, with a watch on each list that is read. */
+  async #look(session: Session, wake: () => void, watches: OneShotWatch[]): Promise<Sight> {
+    const { generation } = session
+    const list: Lister = async (path, stays) => {
+      for (;;) {
+        const watch = new OneShotWatch(this.#zk, path, session, wake)
+        watches.push(watch)
+        try {
+          const by = async (listener: WatchListener | undefined) =>
+            this.#zk.children(path, { watch: listener, generation })
+          return await watch.read(by)
+        } catch (error) {
+          if (!hasCode(error, 'NO_NODE')) throw error
+          if (stays !== true) return undefined
+          watches.splice(watches.indexOf(watch), 1)
+          await this.#layout.ensure(path)
+        }
+      }
+    }
+    return this.#layout.look(list, 1)
+  }
+}
