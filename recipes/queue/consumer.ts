@@ -129,6 +129,7 @@ export class Consumer<T> {
       this.#calm = 0
       this.#front = Math.max(1, Math.floor(this.#front / 2))
     }
+    this.#watch.leave()
     if (!claim.isHeld) return
     for (const index of claim.items.keys()) this.#supply({ claim, index })
     // A znode of Curator's without items in it.
@@ -181,6 +182,7 @@ export class Consumer<T> {
       }
     }
     this.#looking = false
+    if (this.#demands.length === 0) this.#watch.leave()
     if (this.#demands.length > 0) this.#pump()
   }
 

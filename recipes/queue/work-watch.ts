@@ -3,9 +3,10 @@
  *
  *   own/waiting/<place>   ephemeral sequential: idle consumers in line (the contender kernel)
  *
- * Only the first two in line watch the queue; everyone else watches the place two ahead. Who sees something to take
- * leaves the line, and so the next moves up and looks for itself. So an item wakes at most three consumers, however many
- * are idle; two look out, as one that is stalled would hold up all for as long as its session lives.
+ * Only the first two in line watch the queue; everyone else watches the place two ahead. Who has taken
+ * something leaves the line, and so the next moves up and looks for itself; who was beaten keeps its place. So an item wakes
+ * at most three consumers, however many are idle; two look out, as one that is stalled would hold up all for as long
+ * as its session lives.
  *
  * In other libraries' layouts all idle consumers watch, as their peers do.
  */
@@ -18,6 +19,7 @@ import { Attempt } from '../kernel/attempt.js'
 import { ContenderQueue } from '../kernel/contender-queue.js'
 import { dialects } from '../kernel/dialect.js'
 import type { Admission } from '../kernel/line.js'
+import type { Place } from '../kernel/place.js'
 import { OneShotWatch } from '../semaphore/one-shot-watch.js'
 import type { Layout, Lister, Sight } from './layout.js'
 
@@ -32,6 +34,8 @@ export class WorkWatch {
   readonly #zk: Zk
   readonly #layout: Layout
   readonly #line: ContenderQueue | undefined
+  /** Among the first in line; kept while others are faster. */
+  #place: Place | undefined
 
   constructor(zk: Zk, layout: Layout, consumer: string) {
     this.#zk = zk
@@ -45,13 +49,17 @@ export class WorkWatch {
   /** Resolves when there may be something to take. Rejects with the reason of the signal, or with what is refused. */
   async wait(signal: AbortSignal): Promise<void> {
     if (this.#line === undefined) return this.#watch(await this.#zk.ready({ signal }), signal)
-    using attempt = new Attempt(this.#zk, 'wait for items', this.#layout.own, { signal })
-    const place = await this.#line.wait(lookouts, attempt)
-    try {
-      await this.#watch(place.session, signal)
-    } finally {
-      void place.leave()
+    if (this.#place?.session.signal.aborted !== false) {
+      using attempt = new Attempt(this.#zk, 'wait for items', this.#layout.own, { signal })
+      this.#place = await this.#line.wait(lookouts, attempt)
     }
+    await this.#watch(this.#place.session, signal)
+  }
+
+  /** Something was taken, or nobody here wants anything: the next in line moves up. */
+  leave(): void {
+    void this.#place?.leave()
+    this.#place = undefined
   }
 
   async #watch(session: Session, signal: AbortSignal): Promise<void> {
