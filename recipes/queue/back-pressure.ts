@@ -9,9 +9,10 @@ import type { Zk } from '../../src/api/zk.js'
 import { abortable, onAbort, quietController } from '../../src/runtime/abort.js'
 import { deferred } from '../../src/runtime/deferred.js'
 import { beforeRetry, isPassing, isUnknown } from '../kernel/failure.js'
-import { OneShotWatch } from '../semaphore/one-shot-watch.js'
+import { OneShotWatch } from '../kernel/one-shot-watch.js'
 import { countItems } from './dead-letters.js'
 import type { Layout, Lister } from './layout.js'
+import { Watches } from './watches.js'
 import type { Producer, Unit } from './producer.js'
 
 export class BackPressure {
@@ -95,11 +96,11 @@ export class BackPressure {
     const session = await this.#zk.ready({ signal })
     const { generation } = session
     const woken = deferred<undefined>()
-    const watches: OneShotWatch[] = []
+    const watches = new Watches()
     const unlisten = onAbort(session.signal, () => woken.resolve(undefined))
     const list: Lister = async (path) => {
       const watch = new OneShotWatch(this.#zk, path, session, () => woken.resolve(undefined))
-      watches.push(watch)
+      watches.add(watch)
       try {
         return await watch.read(async (listener) => this.#zk.children(path, { watch: listener, generation }))
       } catch (error) {
@@ -118,7 +119,7 @@ export class BackPressure {
       await abortable(woken.promise, signal)
     } finally {
       unlisten()
-      for (const watch of watches) watch.stop()
+      watches.stop()
     }
   }
 }

@@ -27,6 +27,8 @@ export interface ClaimSpec<T> {
   readonly stored: Stored
   readonly items: readonly T[]
   readonly id: string
+  /** Its token, or in other libraries' formats the name of its znode. */
+  readonly name: string
   /** Of the item's znode, now. */
   readonly version: number
   /** It was removed when it was taken: nothing is left to settle. */
@@ -239,14 +241,13 @@ export class Claim<T> {
   }
 
   async #moveSteps(index: number, settlement: Settlement): Promise<readonly Step[]> {
-    const { zk, layout, stored, deadSteps } = this.#spec
+    const { layout, stored, deadSteps, name } = this.#spec
     if (settlement.how !== 'delay' && settlement.how !== 'dead') return []
     const notes = this.#notesAfter(settlement)
     const payload = stored.payloads[index] ?? Buffer.alloc(0)
-    if (settlement.how === 'dead') return deadSteps(notes, payload)
+    if (settlement.how === 'dead') return deadSteps(notes, payload, name)
     const place = { dueAt: settlement.dueAt, id: notes.k, priority: notes.p }
-    const token = zk.runtime.random.bytes(8).toString('hex')
-    return layout.putSteps([{ place, notes, payload, token, moves: true }])
+    return layout.putSteps([{ place, notes, payload, token: name, moves: true }])
   }
 
   /** A refusal of one of our own steps says that the claim is lost; what the caller added is the caller's. */

@@ -8,17 +8,20 @@ import { joinPath, nameOf } from '../../src/api/path.js'
 import type { Zk } from '../../src/api/zk.js'
 import { Attempt, type WaitOptions } from '../kernel/attempt.js'
 import { abortable } from '../../src/runtime/abort.js'
+import { ask } from './ask.js'
 import type { ItemCodec } from './codec.js'
 import type { Notes } from './envelope.js'
 import type { Layout, Lister } from './layout.js'
-import { NativeLayout } from './native-layout.js'
+import { NativeLayout, tokenOf } from './native-layout.js'
 import { childrenIfAny } from './shelf.js'
-import { commitSteps, type Step } from './step.js'
+import { commitAnywhere, type Step } from './step.js'
 
 /** One that could not be done. */
 export interface DeadLetter<T> {
   /** Of its znode. */
   readonly path: string
+  /** As its deliveries had it. */
+  readonly id: string
   /** Undefined if the bytes are no item. */
   readonly item: T | undefined
   readonly bytes: Buffer
@@ -29,7 +32,7 @@ export interface DeadLetter<T> {
 }
 
 /** The steps that store one. */
-export type DeadSteps = (notes: Notes, payload: Buffer) => Promise<Step[]>
+export type DeadSteps = (notes: Notes, payload: Buffer, token: string) => Promise<Step[]>
 
 const READ_AT_ONCE = 256
 
@@ -57,24 +60,21 @@ export class DeadLetters<T> {
 
   /** @internal */
   get steps(): DeadSteps {
-    return async (notes, payload) => {
-      const token = this.#zk.runtime.random.bytes(8).toString('hex')
-      return this.#layout.putSteps([{ place: {}, notes, payload, token }])
-    }
+    return async (notes, payload, token) => this.#layout.putSteps([{ place: {}, notes, payload, token }])
   }
 
   /** How many there are. */
   async size(options: WaitOptions = {}): Promise<number> {
     using attempt = new Attempt(this.#zk, 'count dead letters', this.path, options)
     attempt.stage = 'counting'
-    return await abortable(countItems(this.#zk, this.#layout), attempt.signal)
+    return await ask(this.#zk, attempt, async () => countItems(this.#zk, this.#layout))
   }
 
   /** The oldest first. @param limit - how many at most. */
   async list(limit = 1_000, options: WaitOptions = {}): Promise<DeadLetter<T>[]> {
     using attempt = new Attempt(this.#zk, 'list dead letters', this.path, options)
     attempt.stage = 'reading them'
-    return await abortable(this.#read(limit), attempt.signal)
+    return await ask(this.#zk, attempt, async () => this.#read(limit))
   }
 
   async #read(limit: number): Promise<DeadLetter<T>[]> {
@@ -95,7 +95,8 @@ export class DeadLetters<T> {
       const { notes, payloads } = this.#layout.unpack(data)
       const bytes = payloads[0] ?? Buffer.alloc(0)
       const since = new Date(Number(stat.ctime))
-      return { path, bytes, item: this.#decode(bytes), attempts: notes.n ?? 0, error: notes.e, since }
+      const id = notes.k ?? tokenOf(nameOf(path))
+      return { path, id, bytes, item: this.#decode(bytes), attempts: notes.n ?? 0, error: notes.e, since }
     } catch (error) {
       if (hasCode(error, 'NO_NODE')) return undefined
       throw error
@@ -110,47 +111,55 @@ export class DeadLetters<T> {
     }
   }
 
-  /** Puts it at the end of the queue again, with no attempts. False if it is gone. Both happen, or neither. */
-  async requeue(letter: Pick<DeadLetter<T>, 'path'>): Promise<boolean> {
-    return this.#remove(letter.path, async () => {
+  /**
+   * Puts it at the end of the queue again, with no attempts. False if it is gone. Both happen, or neither.
+   *
+   * @throws ConnectionLossError if the session ended before the reply came and it is gone: then it can't be known.
+   */
+  async requeue(letter: Pick<DeadLetter<T>, 'path'>, options: WaitOptions = {}): Promise<boolean> {
+    return this.#remove(letter.path, options, async () => {
       const { notes, payloads } = this.#layout.unpack((await this.#zk.get(letter.path)).data)
       const { k, p } = notes
       const kept = { ...(k !== undefined && { k }), ...(p !== undefined && { p }) }
-      const token = this.#zk.runtime.random.bytes(8).toString('hex')
+      const token = tokenOf(nameOf(letter.path))
       const payload = payloads[0] ?? Buffer.alloc(0)
       return this.#queue.putSteps([{ place: { id: k, priority: p }, notes: kept, payload, token }])
     })
   }
 
-  /** Forgets it. False if it is gone already. */
-  async remove(letter: Pick<DeadLetter<T>, 'path'>): Promise<boolean> {
-    return this.#remove(letter.path, async () => Promise.resolve([]))
+  /** Forgets it. False if it is gone already. @throws as {@link requeue}. */
+  async remove(letter: Pick<DeadLetter<T>, 'path'>, options: WaitOptions = {}): Promise<boolean> {
+    return this.#remove(letter.path, options, async () => Promise.resolve([]))
   }
 
-  async #remove(path: string, alongside: () => Promise<Step[]>): Promise<boolean> {
+  async #remove(path: string, options: WaitOptions, alongside: () => Promise<Step[]>): Promise<boolean> {
     if (!path.startsWith(`${this.path}/`))
       throw new TypeError(`${nameOf(path)} is no dead letter of this queue`)
-    const session = await this.#zk.ready()
+    using attempt = new Attempt(this.#zk, 'remove dead letter', this.path, options)
+    attempt.stage = 'waiting for the server (it goes on in the background)'
+    const zk = this.#zk
     const removal: Step = { add: (transaction) => transaction.delete(path) }
+    const intent = {
+      steps: async () => [removal, ...(await alongside())],
+      wasApplied: async (limits: { readonly generation: number }) => !(await existsInSync(zk, path, limits)),
+    }
     try {
-      const commit = await commitSteps(this.#zk, session, {
-        steps: async () => [removal, ...(await alongside())],
-        wasApplied: async (limits) => {
-          const synced = this.#zk.sync(path, limits)
-          const reading = this.#zk.exists(path, limits)
-          await synced
-          return (await reading) === undefined
-        },
-      })
-      if (commit.how === 'applied') return true
-      session.signal.throwIfAborted()
-      return false
+      await abortable(commitAnywhere(zk, intent, attempt.signal), attempt.signal)
+      return true
     } catch (error) {
       const cause = error instanceof TransactionError ? error.failure : error
       if (hasCode(cause, 'NO_NODE') && cause.path === path) return false
       throw cause
     }
   }
+}
+
+async function existsInSync(zk: Zk, path: string, limits: { readonly generation: number }): Promise<boolean> {
+  const synced = zk.sync(path, limits)
+  const reading = zk.exists(path, limits)
+  reading.catch(() => undefined) // Awaited below, but the sync may reject first.
+  await synced
+  return (await reading) !== undefined
 }
 
 /** All items of a layout, those that are claimed included: one request a segment, all at once. */

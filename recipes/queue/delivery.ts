@@ -25,7 +25,7 @@ export interface NackOptions extends WaitOptions {
 
 export class Delivery<T> implements AsyncDisposable {
   readonly item: T
-  /** The item's id in a queue of ids; else the name of its znode. */
+  /** The item's id in a queue of ids; else one of its own, the same for all its attempts. */
   readonly id: string
   /**
    * Which attempt this is, from 1. Kept in the item, across processes and crashes; in other libraries' formats, which

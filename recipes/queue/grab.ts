@@ -77,6 +77,7 @@ export async function grab<T>(
     stored,
     items: content.items,
     id: content.stored.notes.k ?? id ?? name,
+    name: layout.keepsNotes ? (id ?? name) : name,
     version: node.stat.version + (rewrite ? 1 : 0),
     removed: removes,
   })

@@ -3,20 +3,20 @@
  * server: the native layout with `path/ids`, or Curator's `DistributedIdQueue`, where ids need not be unique.
  */
 import { hasCode, NodeExistsError, TransactionError } from '../../src/api/errors.js'
-import { joinPath } from '../../src/api/path.js'
+import { joinPath, nameOf, parentOf } from '../../src/api/path.js'
 import type { Zk } from '../../src/api/zk.js'
 import { abortable } from '../../src/runtime/abort.js'
 import { Attempt, type WaitOptions } from '../kernel/attempt.js'
+import { ask } from './ask.js'
+import { claimToken } from './claim.js'
 import { FlatLayout } from './flat-layout.js'
 import { curatorIdName } from './formats.js'
 import type { Candidate } from './layout.js'
 import { NativeLayout } from './native-layout.js'
 import { shapeOf, type QueueOptions } from './queue.js'
-import { commitSteps, type Step } from './step.js'
+import { commitAnywhere, type Intent, type Step } from './step.js'
 import { childrenIfAny } from './shelf.js'
 import { WorkQueue } from './work-queue.js'
-import { parentOf, nameOf } from '../../src/api/path.js'
-import { claimToken } from './claim.js'
 
 export interface IdQueueOptions<T> extends Omit<QueueOptions<T>, 'dialect'> {
   /** Default `native`. */
@@ -50,16 +50,14 @@ export class IdQueue<T> extends WorkQueue<T> {
    * Takes the items of that id out of the queue without delivering them. One that is in somebody's hands stays.
    *
    * @returns how many were removed.
+   * @throws ConnectionLossError if the session ended before the reply came and it is gone: then it can't be known.
    */
   async remove(id: string, options: WaitOptions = {}): Promise<number> {
     using attempt = new Attempt(this.zk, 'remove', this.path, options)
     attempt.stage = 'removing it'
-    return await abortable(this.#remove(id), attempt.signal)
-  }
-
-  async #remove(id: string): Promise<number> {
-    const found = await this.#find(id)
-    const removed = await Promise.all(found.map(async (candidate) => this.#removeOne(id, candidate)))
+    const found = await ask(this.zk, attempt, async () => this.#find(id))
+    const removals = found.map(async (candidate) => this.#removeOne(id, candidate, attempt.signal))
+    const removed = await abortable(Promise.all(removals), attempt.signal)
     return removed.filter(Boolean).length
   }
 
@@ -81,9 +79,8 @@ export class IdQueue<T> extends WorkQueue<T> {
   }
 
   /** A claim made and deleted in the same transaction says that nobody has one. */
-  async #removeOne(id: string, { path, name }: Candidate): Promise<boolean> {
+  async #removeOne(id: string, { path, name }: Candidate, signal: AbortSignal): Promise<boolean> {
     const { layout, zk } = this
-    const session = await zk.ready()
     const claim = joinPath(layout.claims, name)
     const claimStep: Step = {
       add: (transaction) => transaction.create(claim, null, { mode: 'ephemeral' }),
@@ -99,16 +96,16 @@ export class IdQueue<T> extends WorkQueue<T> {
       { add: (transaction) => transaction.delete(claim) },
       ...layout.removalSteps({ k: id }),
     ]
+    const intent: Intent = {
+      steps: async () => Promise.resolve(steps),
+      wasApplied: async (limits) => {
+        const isClaimed = (await claimToken(zk, claim, limits)) !== undefined
+        return !isClaimed && (await zk.exists(path, limits)) === undefined
+      },
+    }
     try {
-      const commit = await commitSteps(zk, session, {
-        steps: async () => Promise.resolve(steps),
-        wasApplied: async (limits) => {
-          const isClaimed = (await claimToken(zk, claim, limits)) !== undefined
-          return !isClaimed && (await zk.exists(path, limits)) === undefined
-        },
-      })
-      session.signal.throwIfAborted()
-      return commit.how === 'applied'
+      await commitAnywhere(zk, intent, signal)
+      return true
     } catch (error) {
       const cause = error instanceof TransactionError ? error.failure : error
       if (hasCode(cause, 'NO_NODE', 'NODE_EXISTS')) return false

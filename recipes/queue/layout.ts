@@ -28,7 +28,7 @@ export interface Candidate {
   readonly path: string
   /** Of its claim. Names the item among all that are in the queue. */
   readonly name: string
-  /** If its name says so. */
+  /** If its name says so: its token, in Curator's queue of ids its id. */
   readonly id?: string | undefined
 }
 

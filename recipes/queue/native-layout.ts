@@ -196,5 +196,10 @@ function prefixOf({ place, token }: Entry): string {
 }
 
 function candidate(segment: Segment, name: string): Candidate {
-  return { path: joinPath(segment.path, name), name }
+  return { path: joinPath(segment.path, name), name, id: tokenOf(name) }
+}
+
+/** What an item is called by all its life, wherever it moves: without when it is due and its place in the segment. */
+export function tokenOf(name: string): string {
+  return /(?:^|-)([^-]*)-\d{10}$/.exec(name)?.[1] ?? name
 }

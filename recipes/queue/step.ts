@@ -7,7 +7,7 @@
  * - A refusal names the step that failed. A step may put right what was in its way (a parent that was reaped), and the
  *   transaction is made anew.
  */
-import { TransactionError, type ZkError } from '../../src/api/errors.js'
+import { ConnectionLossError, TransactionError, type ZkError } from '../../src/api/errors.js'
 import type { Session, Transaction, TransactionResult, Zk } from '../../src/api/zk.js'
 import { beforeRetry, isOver, isPassing, isUnknown } from '../kernel/failure.js'
 
@@ -51,11 +51,32 @@ export async function commitSteps(zk: Zk, session: Session, intent: Intent): Pro
     } catch (error) {
       if (isUnknown(error)) inDoubt = true
       if (isOver(session, error)) break
-      if (error instanceof TransactionError && (await mend(steps, error))) refusals++
-      else if (!isUnknown(error) && !isPassing(error)) throw error
+      if (isUnknown(error) || isPassing(error)) continue
+      if (!(await mend(zk, session, steps, error))) throw error
+      refusals++
     }
   }
   return { how: 'over', inDoubt }
+}
+
+/**
+ * As {@link commitSteps}, on whatever session there is. What is refused after a try whose fate is not known (its session
+ * ended) may be refused because that one took effect: then it rejects with a `ConnectionLossError`.
+ */
+export async function commitAnywhere(zk: Zk, intent: Intent, signal: AbortSignal): Promise<void> {
+  let inDoubt = false
+  for (let repetition = 1; ; repetition++) {
+    const session = await beforeRetry(zk, repetition, signal)
+    try {
+      const commit = await commitSteps(zk, session, intent)
+      if (commit.how === 'applied') return
+      if (commit.inDoubt) inDoubt = true
+    } catch (error) {
+      if (!inDoubt || !(error instanceof TransactionError)) throw error
+      const what = 'the session ended before the reply came: whether it took effect is not known'
+      throw new ConnectionLossError(what, { path: error.path, cause: error })
+    }
+  }
 }
 
 function tell(steps: readonly Step[], results: readonly TransactionResult[]): void {
@@ -65,7 +86,20 @@ function tell(steps: readonly Step[], results: readonly TransactionResult[]): vo
   }
 }
 
-async function mend(steps: readonly Step[], { failedIndex, failure }: TransactionError): Promise<boolean> {
+/** False if it is not worth another try. */
+async function mend(zk: Zk, session: Session, steps: readonly Step[], error: unknown): Promise<boolean> {
+  if (!(error instanceof TransactionError)) return false
+  const { failedIndex, failure } = error
   if (isPassing(failure)) return true
-  return (await steps[failedIndex]?.mend?.(failure)) ?? false
+  const step = steps[failedIndex]
+  if (step?.mend === undefined) return false
+  for (let repetition = 0; ; repetition++) {
+    try {
+      if (repetition > 0) await beforeRetry(zk, repetition, session.signal)
+      return await step.mend(failure)
+    } catch (obstacle) {
+      if (isOver(session, obstacle)) return true
+      if (!isUnknown(obstacle) && !isPassing(obstacle)) throw obstacle
+    }
+  }
 }

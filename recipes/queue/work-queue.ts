@@ -10,6 +10,7 @@ import type { Zk } from '../../src/api/zk.js'
 import { abortable } from '../../src/runtime/abort.js'
 import { Attempt, type WaitOptions } from '../kernel/attempt.js'
 import { localAddress } from '../kernel/local-address.js'
+import { ask } from './ask.js'
 import { BackPressure } from './back-pressure.js'
 import { checkCodec, jsonCodec, type ItemCodec } from './codec.js'
 import { Consumer } from './consumer.js'
@@ -232,7 +233,7 @@ export abstract class WorkQueue<T> implements AsyncIterable<Delivery<T>> {
   async peek(options: WaitOptions = {}): Promise<Peeked<T> | undefined> {
     using attempt = new Attempt(this.zk, 'peek', this.path, options)
     attempt.stage = 'looking for an item'
-    return await abortable(this.#peek(), attempt.signal)
+    return await ask(this.zk, attempt, async () => this.#peek())
   }
 
   async #peek(): Promise<Peeked<T> | undefined> {
@@ -255,14 +256,14 @@ export abstract class WorkQueue<T> implements AsyncIterable<Delivery<T>> {
   async size(options: WaitOptions = {}): Promise<number> {
     using attempt = new Attempt(this.zk, 'size', this.path, options)
     attempt.stage = 'counting'
-    return await abortable(countItems(this.zk, this.layout), attempt.signal)
+    return await ask(this.zk, attempt, async () => countItems(this.zk, this.layout))
   }
 
   /** Who is at work on what. */
   async claims(options: WaitOptions = {}): Promise<ClaimInfo[]> {
     using attempt = new Attempt(this.zk, 'claims', this.path, options)
     attempt.stage = 'reading the claims'
-    return await abortable(this.#claims(), attempt.signal)
+    return await ask(this.zk, attempt, async () => this.#claims())
   }
 
   async #claims(): Promise<ClaimInfo[]> {

@@ -20,8 +20,9 @@ import { ContenderQueue } from '../kernel/contender-queue.js'
 import { dialects } from '../kernel/dialect.js'
 import type { Admission } from '../kernel/line.js'
 import type { Place } from '../kernel/place.js'
-import { OneShotWatch } from '../semaphore/one-shot-watch.js'
+import { OneShotWatch } from '../kernel/one-shot-watch.js'
 import type { Layout, Lister, Sight } from './layout.js'
+import { Watches } from './watches.js'
 
 const LOOKOUTS = 2
 
@@ -65,7 +66,7 @@ export class WorkWatch {
   async #watch(session: Session, signal: AbortSignal): Promise<void> {
     const woken = deferred<undefined>()
     const wake = (): void => woken.resolve(undefined)
-    const watches: OneShotWatch[] = []
+    const watches = new Watches()
     const unlisten = onAbort(session.signal, wake)
     let timer: { cancel(): void } | undefined
     try {
@@ -77,17 +78,17 @@ export class WorkWatch {
     } finally {
       unlisten()
       timer?.cancel()
-      for (const watch of watches) watch.stop()
+      watches.stop()
     }
   }
 
   /** Looks once more, with a watch on each list that is read. */
-  async #look(session: Session, wake: () => void, watches: OneShotWatch[]): Promise<Sight> {
+  async #look(session: Session, wake: () => void, watches: Watches): Promise<Sight> {
     const { generation } = session
     const list: Lister = async (path, stays) => {
       for (;;) {
         const watch = new OneShotWatch(this.#zk, path, session, wake)
-        watches.push(watch)
+        watches.add(watch)
         try {
           const by = async (listener: WatchListener | undefined) =>
             this.#zk.children(path, { watch: listener, generation })
@@ -95,7 +96,6 @@ export class WorkWatch {
         } catch (error) {
           if (!hasCode(error, 'NO_NODE')) throw error
           if (stays !== true) return undefined
-          watches.splice(watches.indexOf(watch), 1)
           await this.#layout.ensure(path)
         }
       }

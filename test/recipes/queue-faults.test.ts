@@ -1,0 +1,362 @@
+import { hasCode, IdQueue, Queue, Worker, type Delivery, type QueueOptions } from 'latchkey'
+import { expect } from 'vitest'
+import { EXPIRY_MS } from './cluster.js'
+import { faultMatrix, type Stage } from './fault-matrix.js'
+import { drain, JOBS } from './queue-stage.js'
+
+type Answer = 'yes' | 'no' | 'unknown'
+
+/** What was asked for and what was answered, against what is on the server in the end. */
+class Ledger {
+  readonly #put = new Map<string, Answer>()
+  readonly #acked = new Map<string, Answer>()
+  readonly #delivered: string[] = []
+  readonly #atMostOnce: boolean
+
+  constructor(options: QueueOptions<string>) {
+    this.#atMostOnce = options.delivery === 'at-most-once'
+  }
+
+  async put(items: readonly string[], putting: Promise<unknown>): Promise<void> {
+    const answer = await answerOf(putting)
+    for (const item of items) this.#put.set(item, answer)
+  }
+
+  delivered({ item }: Delivery<string>): void {
+    this.#delivered.push(item)
+  }
+
+  async acked({ item }: Delivery<string>, acking: Promise<void>): Promise<void> {
+    const answer = await answerOf(acking)
+    // Of several attempts at it the last word may not come last.
+    if (this.#acked.get(item) !== 'yes') this.#acked.set(item, answer)
+  }
+
+  forget(item: string): void {
+    this.#put.set(item, 'unknown')
+  }
+
+  isAcked(item: string): Answer {
+    return this.#acked.get(item) ?? 'no'
+  }
+
+  /** Nothing lost, nothing put twice, nothing delivered again that was acknowledged. */
+  check(left: readonly string[]): void {
+    expect(new Set(left).size, `twice among ${left.join()}`).toBe(left.length)
+    for (const item of left) {
+      expect(this.#put.get(item), `${item} was put`).not.toBe('no')
+      expect(this.isAcked(item), `${item} was acknowledged`).not.toBe('yes')
+    }
+    for (const [item, answer] of this.#put) {
+      if (answer !== 'yes' || left.includes(item)) continue
+      if (this.#atMostOnce && this.#delivered.includes(item)) continue
+      expect(this.isAcked(item), `${item} is lost`).not.toBe('no')
+    }
+    if (this.#atMostOnce)
+      for (const item of this.#delivered) expect(left, `${item} is delivered twice`).not.toContain(item)
+  }
+}
+
+async function answerOf(call: Promise<unknown>): Promise<Answer> {
+  try {
+    await call
+    return 'yes'
+  } catch (error) {
+    if (hasCode(error, 'CONNECTION_LOSS', 'LOCK_LOST', 'TIMEOUT'))
+      return error.outcome === 'unknown' ? 'unknown' : 'no'
+    throw error
+  }
+}
+
+interface Parts extends Stage {
+  readonly queue: Queue<string>
+  readonly rival: Queue<string>
+  readonly ledger: Ledger
+}
+
+const segmentItems = 4
+
+function scenario(play: (parts: Parts) => Promise<void>, options: QueueOptions<string> = {}) {
+  return async (stage: Stage): Promise<void> => {
+    const { cluster, zk, rivals } = stage
+    const queue = new Queue<string>(zk, JOBS, { segmentItems, ...options })
+    const rival = new Queue<string>(rivals[0], JOBS, { segmentItems })
+    const ledger = new Ledger(options)
+    await play({ ...stage, queue, rival, ledger })
+    // Sessions end, and what was put off falls due.
+    await cluster.pass(EXPIRY_MS + 10_000)
+    ledger.check(await cluster.until(drain(rival)))
+  }
+}
+
+/** Takes one item and does something with it, until something is taken. */
+async function use(parts: Parts, how: (delivery: Delivery<string>) => Promise<void>): Promise<void> {
+  const { cluster, queue, ledger } = parts
+  const delivery = await cluster.until(queue.take())
+  ledger.delivered(delivery)
+  await cluster.until(ledger.acked(delivery, how(delivery)))
+}
+
+const ack = async (delivery: Delivery<string>): Promise<void> => delivery.ack()
+
+/** Not acknowledged, whatever it answers. */
+const without =
+  (how: (delivery: Delivery<string>) => Promise<void>) => async (delivery: Delivery<string>) => {
+    const answer = await answerOf(how(delivery))
+    expect(['yes', 'no', 'unknown']).toContain(answer)
+    throw new NotAcked()
+  }
+class NotAcked extends Error {}
+
+const plays: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
+  'puts two, one after the other': scenario(async ({ cluster, queue, ledger }) => {
+    await cluster.until(ledger.put(['a'], queue.put('a')))
+    await cluster.until(ledger.put(['b'], queue.put('b')))
+  }),
+
+  'puts ten at once, over a segment': scenario(async ({ cluster, queue, ledger }) => {
+    const items = Array.from({ length: 10 }, (_, i) => `i${i}`)
+    await cluster.until(ledger.put(items.slice(0, 5), queue.putMany(items.slice(0, 5))))
+    await cluster.until(ledger.put(items.slice(5), queue.putMany(items.slice(5))))
+  }),
+
+  'puts what is taken at once by another': scenario(async ({ cluster, queue, rival, ledger }) => {
+    const taking = rival.take().then(async (delivery) => {
+      await ledger.acked(delivery, delivery.ack())
+      return delivery.item
+    })
+    await cluster.quiet()
+    await cluster.until(ledger.put(['a'], queue.put('a')))
+    await cluster.until(rival.put('b'))
+    expect(['a', 'b']).toContain(await cluster.until(taking))
+    await cluster.until(ledger.put(['b'], Promise.resolve()))
+  }),
+
+  'takes and acknowledges': scenario(async (parts) => {
+    const { cluster, rival, ledger } = parts
+    await cluster.until(ledger.put(['a', 'b'], rival.putMany(['a', 'b'])))
+    await use(parts, ack)
+  }),
+
+  'takes with the signal read, acknowledges with an effect': scenario(async (parts) => {
+    const { cluster, rival, rivals, ledger } = parts
+    await cluster.until(rivals[1].ensurePath('/effects'))
+    await cluster.until(ledger.put(['a'], rival.put('a')))
+    let attempts = 0
+    await use(parts, async (delivery) => {
+      expect(delivery.signal).toBeInstanceOf(AbortSignal)
+      return delivery.ack({ with: (tx) => tx.create(`/effects/${delivery.item}-${++attempts}`) })
+    })
+    await cluster.pass(EXPIRY_MS)
+    const effects = (await cluster.children('/effects'))!
+    if (ledger.isAcked('a') === 'yes') expect(effects).toHaveLength(1)
+    if (ledger.isAcked('a') === 'no') expect(effects).toEqual([])
+    // Exactly when the item is gone.
+    expect((await cluster.until(rival.size())) === 0).toBe(effects.length === 1)
+  }),
+
+  'waits until another puts': scenario(async (parts) => {
+    const { cluster, queue, rival, ledger } = parts
+    const taking = queue.take()
+    await cluster.quiet()
+    await cluster.until(ledger.put(['a'], rival.put('a')))
+    const delivery = await cluster.until(taking)
+    await cluster.until(ledger.acked(delivery, delivery.ack()))
+  }),
+
+  'waits until another gives back': scenario(async (parts) => {
+    const { cluster, queue, rival, ledger } = parts
+    await cluster.until(ledger.put(['a'], rival.put('a')))
+    const held = await cluster.until(rival.take())
+    const taking = queue.take()
+    await cluster.quiet()
+    await cluster.until(held.nack())
+    const delivery = await cluster.until(taking)
+    await cluster.until(ledger.acked(delivery, delivery.ack()))
+  }),
+
+  'gives up waiting': scenario(async ({ cluster, queue }) => {
+    await expect(cluster.until(queue.take({ timeoutMs: 1_000 }))).rejects.toMatchObject({ code: 'TIMEOUT' })
+  }),
+
+  'tries, empty and not': scenario(async ({ cluster, queue, rival, ledger }) => {
+    expect(await cluster.until(queue.tryTake())).toBeUndefined()
+    await cluster.until(ledger.put(['a'], rival.put('a')))
+    const delivery = await cluster.until(queue.tryTake())
+    if (delivery !== undefined) await cluster.until(ledger.acked(delivery, delivery.ack()))
+  }),
+
+  'gives back': scenario(async (parts) => {
+    const { cluster, rival, ledger } = parts
+    await cluster.until(ledger.put(['a'], rival.put('a')))
+    await use(
+      parts,
+      without(async (delivery) => delivery.nack({ error: 'no' })),
+    ).catch(notAcked)
+  }),
+
+  'gives back for later': scenario(async (parts) => {
+    const { cluster, rival, ledger } = parts
+    await cluster.until(ledger.put(['a'], rival.put('a')))
+    await use(
+      parts,
+      without(async (delivery) => delivery.nack({ delayMs: 5_000 })),
+    ).catch(notAcked)
+  }),
+
+  'moves to the dead letters': scenario(async (parts) => {
+    const { cluster, rival, ledger } = parts
+    await cluster.until(ledger.put(['a'], rival.put('a')))
+    await use(parts, async (delivery) => delivery.deadLetter('no'))
+    await cluster.pass(EXPIRY_MS)
+    const letters = await cluster.until(rival.deadLetters.list())
+    const left = await cluster.until(rival.size())
+    expect(letters.length + left).toBe(1)
+    if (ledger.isAcked('a') !== 'unknown') expect(letters).toHaveLength(ledger.isAcked('a') === 'yes' ? 1 : 0)
+    for (const letter of letters) expect(await cluster.until(rival.deadLetters.remove(letter))).toBe(true)
+  }),
+
+  'removes and requeues dead letters': scenario(async ({ cluster, queue, rival, ledger }) => {
+    await cluster.until(ledger.put(['a', 'b'], rival.putMany(['a', 'b'])))
+    for (let i = 0; i < 2; i++) await cluster.until((await cluster.until(rival.take())).deadLetter('no'))
+    const [a, b] = await cluster.until(queue.deadLetters.list())
+    const removal = queue.deadLetters.remove(a!)
+    await cluster.until(
+      ledger.acked(
+        { item: 'a' } as Delivery<string>,
+        removal.then(() => undefined),
+      ),
+    )
+    const requeued = await cluster.until(answerOf(queue.deadLetters.requeue(b!)))
+    await cluster.pass(EXPIRY_MS)
+    for (const letter of await cluster.until(rival.deadLetters.list())) {
+      if (letter.item === 'b') expect(requeued).not.toBe('yes')
+      await cluster.until(rival.deadLetters.requeue(letter))
+    }
+  }),
+
+  'removes what can not be decoded': scenario(async ({ cluster, rivals, queue, rival, ledger }) => {
+    const raw = new Queue<string>(rivals[1], JOBS, { codec: { encode: (item) => item, decode: String } })
+    await cluster.until(raw.put('{'))
+    await cluster.until(ledger.put(['a'], rival.put('a')))
+    const delivery = await cluster.until(queue.take())
+    expect(delivery.item).toBe('a')
+    await cluster.until(ledger.acked(delivery, delivery.ack()))
+    await cluster.pass(EXPIRY_MS)
+    await cluster.until(drain(rival))
+    const [letter, ...others] = await cluster.until(rival.deadLetters.list())
+    expect(others).toEqual([])
+    expect(letter!.bytes.toString()).toBe('{')
+    await cluster.until(rival.deadLetters.remove(letter!))
+  }),
+
+  'puts when there is room': scenario(
+    async ({ cluster, queue, rival, ledger }) => {
+      await cluster.until(ledger.put(['a'], rival.put('a')))
+      const putting = ledger.put(['b'], queue.put('b'))
+      await cluster.quiet()
+      const delivery = await cluster.until(rival.take())
+      await cluster.until(ledger.acked(delivery, delivery.ack()))
+      await cluster.until(putting)
+    },
+    { capacity: 1 },
+  ),
+
+  'takes at most once': scenario(
+    async (parts) => {
+      const { cluster, queue, rival, ledger } = parts
+      await cluster.until(ledger.put(['a', 'b'], rival.putMany(['a', 'b'])))
+      const delivery = await cluster.until(queue.take({ timeoutMs: 20_000 }))
+      ledger.delivered(delivery)
+      // What was removed by a session that ended before it could be handed out is lost, as this delivery allows.
+      if (delivery.item === 'b') ledger.forget('a')
+      await cluster.until(delivery.ack())
+    },
+    { delivery: 'at-most-once' },
+  ),
+
+  'works through four': scenario(async ({ cluster, queue, rival, ledger }) => {
+    const items = ['a', 'b', 'c', 'd']
+    await cluster.until(ledger.put(items, rival.putMany(items)))
+    const backoff = { minTimeoutMs: 50 }
+    const worker = new Worker(queue, failsOnce(), { concurrency: 2, backoff })
+    const done = (item: string): Promise<void> =>
+      ledger.acked({ item } as Delivery<string>, Promise.resolve())
+    worker.on('completed', ({ item }) => void done(item))
+    worker.on(
+      'lost',
+      ({ item, error }) => void ledger.acked({ item } as Delivery<string>, Promise.reject(error as Error)),
+    )
+    await cluster.pass(2_000)
+    await cluster.until(worker.stop())
+  }),
+}
+
+function failsOnce(): (item: string) => void {
+  const failed = new Set<string>()
+  return (item) => {
+    if (failed.has(item)) return
+    failed.add(item)
+    throw new Error('the first time')
+  }
+}
+
+function notAcked(error: unknown): void {
+  if (!(error instanceof NotAcked)) throw error
+}
+
+faultMatrix({
+  name: 'queue',
+  paths: [`${JOBS}/claims`, `${JOBS}/waiting`],
+  next: async (zk) => {
+    const queue = new Queue<string>(zk, JOBS)
+    await queue.put('next')
+    expect(await drain(queue)).toEqual(['next'])
+  },
+  scenarios: plays,
+})
+
+function idScenario(play: (stage: Stage, queue: IdQueue<string>, rival: IdQueue<string>) => Promise<void>) {
+  return async (stage: Stage): Promise<void> => {
+    const { cluster, zk, rivals } = stage
+    const rival = new IdQueue<string>(rivals[0], JOBS)
+    await play(stage, new IdQueue<string>(zk, JOBS), rival)
+    await cluster.pass(EXPIRY_MS)
+    await cluster.until(drain(rival))
+    // No id is left behind, and none is missing: it can be put again.
+    expect(await cluster.until(rival.put('again', 'a'))).toBe(true)
+    expect(await cluster.until(drain(rival))).toEqual(['again'])
+  }
+}
+
+faultMatrix({
+  name: 'queue with ids',
+  paths: [`${JOBS}/claims`, `${JOBS}/waiting`, `${JOBS}/ids`],
+  next: async (zk) => {
+    const queue = new IdQueue<string>(zk, JOBS)
+    expect(await queue.put('next', 'next')).toBe(true)
+    expect(await drain(queue)).toEqual(['next'])
+  },
+  scenarios: {
+    'puts twice': idScenario(async ({ cluster }, queue, rival) => {
+      const first = await cluster.until(answerOf(queue.put('a', 'a')))
+      const put = await cluster.until(rival.size())
+      if (first === 'yes') expect(put).toBe(1)
+      expect(await cluster.until(rival.put('a', 'a'))).toBe(put === 0)
+    }),
+    removes: idScenario(async ({ cluster }, queue, rival) => {
+      await cluster.until(rival.put('a', 'a'))
+      const removed = await cluster.until(answerOf(queue.remove('a')))
+      await cluster.pass(EXPIRY_MS)
+      if (removed === 'yes') expect(await cluster.until(rival.size())).toBe(0)
+    }),
+    'takes, puts off, takes again': idScenario(async ({ cluster }, queue, rival) => {
+      await cluster.until(rival.put('a', 'a'))
+      const delivery = await cluster.until(queue.take())
+      await cluster.until(answerOf(delivery.nack({ delayMs: 500 })))
+      const again = await cluster.until(queue.take())
+      expect(again.id).toBe('a')
+      await cluster.until(answerOf(again.ack()))
+    }),
+  },
+})
