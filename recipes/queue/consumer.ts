@@ -110,8 +110,8 @@ export class Consumer<T> {
     try {
       const claim = await grab(this.#spec, session, candidate)
       this.#inFlight.delete(candidate.name)
-      if (claim === undefined) this.#beaten()
-      else this.#won(claim)
+      if (claim === 'beaten') this.#beaten()
+      else if (typeof claim !== 'string') this.#won(claim)
     } catch (error) {
       this.#inFlight.delete(candidate.name)
       if (!isOver(session, error) && !isUnknown(error) && !isPassing(error)) this.#fail(error)

@@ -29,19 +29,21 @@ export interface GrabSpec<T> {
   readonly putBack: ClaimSpec<T>['putBack']
 }
 
-/** Undefined: it is not to be had (somebody else's, gone, or undecodable), or the session ended. */
+/** Why an item was not got: somebody else's or gone; no item, and a dead letter now; or our session is over. */
+export type Miss = 'beaten' | 'buried' | 'session-over'
+
 export async function grab<T>(
   spec: GrabSpec<T>,
   session: Session,
   { path, name, id }: Candidate,
-): Promise<Claim<T> | undefined> {
+): Promise<Claim<T> | Miss> {
   const { zk, layout } = spec
   const { generation } = session
   let node: NodeData
   try {
     node = await zk.get(path, { generation })
   } catch (error) {
-    if (hasCode(error, 'NO_NODE')) return undefined
+    if (hasCode(error, 'NO_NODE')) return 'beaten'
     throw error
   }
   const content = decode(spec, node.data)
@@ -62,9 +64,9 @@ export async function grab<T>(
       steps: async () => Promise.resolve([itemStep, claimStep, ...removal]),
       wasApplied: async (limits) => (await claimToken(zk, claimPath, limits)) === token,
     })
-    if (commit.how === 'over') return undefined
+    if (commit.how === 'over') return 'session-over'
   } catch (error) {
-    if (isTaken(error)) return undefined
+    if (isTaken(error)) return 'beaten'
     throw error
   }
   if (removes) void Janitor.of(zk).remove(claimPath, session)
@@ -83,7 +85,7 @@ export async function grab<T>(
   })
   if (content.error === undefined) return claim
   await bury(spec, claim, content.error)
-  return undefined
+  return 'buried'
 }
 
 async function bury<T>(spec: GrabSpec<T>, claim: Claim<T>, error: Error): Promise<void> {

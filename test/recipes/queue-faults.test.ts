@@ -4,6 +4,8 @@ import { EXPIRY_MS } from './cluster.js'
 import { faultMatrix, type Stage } from './fault-matrix.js'
 import { drain, JOBS } from './queue-stage.js'
 
+type Done = Pick<Delivery<string>, 'item'>
+
 type Answer = 'yes' | 'no' | 'unknown'
 
 /** What was asked for and what was answered, against what is on the server in the end. */
@@ -22,11 +24,11 @@ class Ledger {
     for (const item of items) this.#put.set(item, answer)
   }
 
-  delivered({ item }: Delivery<string>): void {
+  delivered({ item }: Done): void {
     this.#delivered.push(item)
   }
 
-  async acked({ item }: Delivery<string>, acking: Promise<void>): Promise<void> {
+  async acked({ item }: Done, acking: Promise<void>): Promise<void> {
     const answer = await answerOf(acking)
     // Of several attempts at it the last word may not come last.
     if (this.#acked.get(item) !== 'yes') this.#acked.set(item, answer)
@@ -223,7 +225,7 @@ const plays: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
     const removal = queue.deadLetters.remove(a!)
     await cluster.until(
       ledger.acked(
-        { item: 'a' } as Delivery<string>,
+        { item: 'a' },
         removal.then(() => undefined),
       ),
     )
@@ -280,13 +282,9 @@ const plays: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
     await cluster.until(ledger.put(items, rival.putMany(items)))
     const backoff = { minTimeoutMs: 50 }
     const worker = new Worker(queue, failsOnce(), { concurrency: 2, backoff })
-    const done = (item: string): Promise<void> =>
-      ledger.acked({ item } as Delivery<string>, Promise.resolve())
+    const done = (item: string): Promise<void> => ledger.acked({ item }, Promise.resolve())
     worker.on('completed', ({ item }) => void done(item))
-    worker.on(
-      'lost',
-      ({ item, error }) => void ledger.acked({ item } as Delivery<string>, Promise.reject(error as Error)),
-    )
+    worker.on('lost', ({ item, error }) => void ledger.acked({ item }, Promise.reject(error as Error)))
     await cluster.pass(2_000)
     await cluster.until(worker.stop())
   }),
