@@ -30,7 +30,7 @@ interface Contended {
 const mutex: Contended = {
   name: 'mutex',
   holders: 1,
-  acquire: async (zk) => new Mutex(zk, LOCK).acquire(),
+  acquire: async (zk) => new Mutex(zk, LOCK, { localQueue: false }).acquire(),
 }
 
 const semaphores: readonly Contended[] = [

@@ -22,7 +22,7 @@ import type { LossPolicy } from './kernel/loss-policy.js'
 import type { QueueMember } from './kernel/members.js'
 import type { RevokeListener } from './kernel/revoke-requests.js'
 import { runHeld } from './kernel/run-held.js'
-import { Mutex } from './mutex.js'
+import { Mutex } from './mutex/mutex.js'
 
 /** What a {@link MultiLock} can take: a `Mutex`, either side of a `ReadWriteLock`, or what looks like them. */
 export interface Lock {

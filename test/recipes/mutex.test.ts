@@ -296,7 +296,10 @@ test.each([16, 128])(
     const { cluster, zks } = staged
     let requests = 0
     cluster.control.dropBefore({ where: () => (requests++, false) })
-    const [held, ...rest] = Array.from({ length: count + 1 }, (_, i) => new Mutex(zks[i % clients]!, PATH))
+    const [held, ...rest] = Array.from(
+      { length: count + 1 },
+      (_, i) => new Mutex(zks[i % clients]!, PATH, { localQueue: false }),
+    )
     const first = await cluster.until(held!.acquire())
     let woken = 0
     const granted: number[] = []
@@ -334,13 +337,14 @@ test.each([16, 128])(
   },
 )
 
-test('acquiring twice through one mutex is two contenders', async () => {
+test('without the local queue, acquiring twice through one mutex is two contenders', async () => {
   await using staged = await stage(1)
-  const { cluster, mutexes } = staged
-  const one = await cluster.until(mutexes[0]!.acquire())
-  const two = mutexes[0]!.acquire()
+  const { cluster, zks } = staged
+  const mutex = new Mutex(zks[0]!, PATH, { localQueue: false })
+  const one = await cluster.until(mutex.acquire())
+  const two = mutex.acquire()
   await cluster.quiet()
-  expect(await cluster.until(mutexes[0]!.contenders())).toHaveLength(2)
+  expect(await cluster.until(mutex.contenders())).toHaveLength(2)
   await cluster.until(one.release())
   await cluster.until((await cluster.until(two)).release())
   await cluster.expectNothingLeft(PATH)
@@ -352,6 +356,12 @@ test('the path, options and limits are checked at once', async () => {
   expect(() => new Mutex(zk, 'locks')).toThrow(TypeError)
   expect(() => new Mutex(zk, '/locks', { dialect: 'java' as 'kazoo' })).toThrow(TypeError)
   expect(() => new Mutex(zk, '/locks', { acl: [] })).toThrow(RangeError)
+  expect(() => new Mutex(zk, '/locks', { biased: true, localQueue: false })).toThrow(TypeError)
+  expect(() => new Mutex(zk, '/locks', { biased: 'yes' as never })).toThrow(TypeError)
+  expect(() => new Mutex(zk, '/locks', { biased: null as never })).toThrow(TypeError)
+  expect(() => new Mutex(zk, '/locks', { biased: { maxHolds: 0 } })).toThrow(RangeError)
+  expect(() => new Mutex(zk, '/locks', { biased: { maxMs: -1 } })).toThrow(RangeError)
+  expect(() => new Mutex(zk, '/locks', { biased: { idleMs: Number.NaN } })).toThrow(TypeError)
   const mutex = new Mutex(zk, PATH)
   await expect(mutex.acquire({ timeoutMs: -1 })).rejects.toThrow(RangeError)
   await expect(mutex.acquire({ timeoutMs: Number.NaN })).rejects.toThrow(TypeError)

@@ -1,0 +1,180 @@
+/**
+ * Biased mode: a znode that holds is kept after the release, for the next task of this process, until another process
+ * queues up. The idea is that of biased locks in virtual machines; nothing of it shows on the server.
+ *
+ * From the first hold of a znode to its deletion is a term. The holder alone watches the children of the parent, with one
+ * list and watch a term: a contender that is there already, or any change, ends the term. So does everything that makes
+ * it doubtful that we would be told: the list fails, or the connection breaks. A term that is over is never resumed.
+ *
+ * - `arming`: the list is under way. What is released meanwhile is kept, but not given out again before the answer.
+ * - `armed`: it is given out again, without a request, after a look at the state of client, session and limits in the
+ *   same turn.
+ * - `over`: the next release deletes the znode; if it was only kept, it is deleted at once.
+ *
+ * So another process waits for one hold at most, the one that is under way when it queues up, and the way of the event.
+ * A watch that is still set when the term ends is fired by the deletion of our own znode.
+ */
+import type { Zk } from '../../src/api/zk.js'
+import { checkTimeout } from '../../src/runtime/abort.js'
+import { deferred } from '../../src/runtime/deferred.js'
+import type { Timer } from '../../src/runtime/clock.js'
+import type { QueueSpec } from '../kernel/enqueue.js'
+import { Janitor } from '../kernel/janitor.js'
+import { lineUp } from '../kernel/line.js'
+import type { Place } from '../kernel/place.js'
+
+/** How long one znode may serve. */
+export interface BiasLimits {
+  /** Holds of one znode, the first included. Default 1000. */
+  readonly maxHolds: number
+  /** From the first grant to the last, in milliseconds. Default 10000. */
+  readonly maxMs: number
+  /** How long it is kept while no task wants it, in milliseconds. Default 1000. */
+  readonly idleMs: number
+}
+
+/** True stands for the defaults; undefined for no bias. Throws `TypeError`, `RangeError` for anything else than limits. */
+export function biasLimits(biased: boolean | Partial<BiasLimits>): BiasLimits | undefined {
+  if (biased === false) return undefined
+  const given: unknown = biased
+  if (given !== true && (typeof given !== 'object' || given === null)) {
+    throw new TypeError(`biased must be a boolean or limits, got ${given === null ? 'null' : typeof given}`)
+  }
+  const { maxHolds = 1_000, maxMs = 10_000, idleMs = 1_000 } = biased === true ? {} : biased
+  if (typeof maxHolds !== 'number' || !(maxHolds >= 1)) {
+    throw new RangeError(`maxHolds must be a number ≥ 1, got ${String(maxHolds)}`)
+  }
+  checkTimeout(maxMs, 'maxMs')
+  checkTimeout(idleMs, 'idleMs')
+  return { maxHolds, maxMs, idleMs }
+}
+
+export class BiasTerm {
+  readonly place: Place
+  /** Only who would make a znode like this one may be given it. */
+  readonly mark: string
+  readonly #zk: Zk
+  readonly #spec: QueueSpec
+  readonly #limits: BiasLimits
+  readonly #endsAt: number
+  readonly #answer = deferred<undefined>()
+  #state: 'arming' | 'armed' | 'over' = 'arming'
+  #holds = 1
+  /** Since when it is kept; undefined while somebody holds it. */
+  #idleSince: number | undefined
+  #onEnd: (() => void) | undefined
+  #timer: Timer | undefined
+  readonly #off: () => void
+
+  /** The list is on its way when this returns. */
+  constructor(spec: QueueSpec, place: Place, limits: BiasLimits, mark: string) {
+    const { zk } = spec
+    this.place = place
+    this.mark = mark
+    this.#zk = zk
+    this.#spec = spec
+    this.#limits = limits
+    this.#endsAt = zk.runtime.clock.now() + limits.maxMs
+    this.#off = zk.on('state', (state) => {
+      if (state !== 'connected') this.#end()
+    })
+    void this.#arm()
+  }
+
+  async #arm(): Promise<void> {
+    const { container, dialect } = this.#spec
+    const { generation } = this.place.session
+    try {
+      const watch = (): void => this.#end()
+      const { children } = await this.#zk.children(container, { watch, generation })
+      Janitor.of(this.#zk).inspect(container, children)
+      const { contenders, strangers } = lineUp(children, dialect)
+      const isAlone = contenders.length === 1 && contenders[0]?.name === this.place.name
+      // A stranger with a number may be a claim of another dialect (line.ts).
+      if (!isAlone || strangers.some((name) => /\d{9}$/.test(name))) this.#end()
+      else if (this.#state === 'arming') this.#state = 'armed'
+    } catch {
+      this.#end()
+    } finally {
+      this.#answer.resolve(undefined)
+    }
+  }
+
+  /** Resolves when it is armed or over. */
+  get answer(): Promise<undefined> {
+    return this.#answer.promise
+  }
+
+  get isArming(): boolean {
+    return this.#state === 'arming'
+  }
+
+  /**
+   * Keeps the znode after a release, if it may serve again. Else the caller deletes it.
+   *
+   * @param onEnd - called if it comes to its end while it is kept; then its znode is to be deleted.
+   */
+  keep(onEnd: () => void): boolean {
+    if (!this.#mayServe()) {
+      this.#end()
+      return false
+    }
+    this.#idleSince = this.#zk.runtime.clock.now()
+    this.#onEnd = onEnd
+    if (this.#timer === undefined) this.#wakeIn(this.#limits.idleMs)
+    return true
+  }
+
+  /** Gives out again what is kept. False: it may not, and is over. */
+  take(): boolean {
+    this.#idleSince = undefined
+    this.#onEnd = undefined
+    if (this.#state === 'armed' && this.#mayServe()) {
+      this.#holds++
+      return true
+    }
+    this.#end()
+    return false
+  }
+
+  /** Ends it, without a word to the one who keeps it. */
+  stop(): void {
+    this.#onEnd = undefined
+    this.#end()
+  }
+
+  #mayServe(): boolean {
+    const { session, deleted, isMarked } = this.place
+    return (
+      this.#state !== 'over' &&
+      this.#zk.state === 'connected' &&
+      !session.signal.aborted &&
+      !deleted &&
+      !isMarked &&
+      this.#holds < this.#limits.maxHolds &&
+      this.#zk.runtime.clock.now() < this.#endsAt
+    )
+  }
+
+  /** One timer for many releases: when it fires it looks how long the znode has really been kept. */
+  #wakeIn(ms: number): void {
+    const { clock } = this.#zk.runtime
+    this.#timer = clock.setTimer(ms, () => {
+      this.#timer = undefined
+      if (this.#idleSince === undefined) return
+      const left = this.#idleSince + this.#limits.idleMs - clock.now()
+      if (left > 0) this.#wakeIn(left)
+      else this.#end()
+    })
+  }
+
+  #end(): void {
+    if (this.#state === 'over') return
+    this.#state = 'over'
+    this.#off()
+    this.#timer?.cancel()
+    const onEnd = this.#onEnd
+    this.#onEnd = undefined
+    onEnd?.()
+  }
+}
