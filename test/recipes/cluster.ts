@@ -118,6 +118,18 @@ export class Cluster implements AsyncDisposable {
   }
 }
 
+/** Requests of one client from now on, in order. */
+export function requestsOf(cluster: Cluster, zk: Client): string[] {
+  const seen: string[] = []
+  cluster.control.dropBefore({
+    where: ({ session, operation }) => {
+      if (session === zk.session?.id) seen.push(operation)
+      return false
+    },
+  })
+  return seen
+}
+
 /** A cluster with clients, each with a mutex on the same path, which exists. */
 export async function stage(
   count: number,

@@ -26,14 +26,14 @@ export interface Subject {
   readonly scenarios: Readonly<Record<string, (stage: Stage) => Promise<void>>>
 }
 
-interface Strike {
+export interface Strike {
   /** What the scenario is given. */
   readonly zk: Zk
   readonly hasFired: () => boolean
   readonly stop: () => void
 }
 
-type Arm = (cluster: Cluster, zk: Client, point: number, seen: string[]) => Strike
+export type Arm = (cluster: Cluster, zk: Client, point: number, seen: string[]) => Strike
 
 function dropping(how: 'dropBefore' | 'dropAfter', expires: boolean): Arm {
   return (cluster, zk, point, seen) => {
@@ -90,7 +90,8 @@ const moved: Arm = (_, client, point, seen) => {
   return { zk, hasFired: () => fired, stop: () => void (count = point) }
 }
 
-const faults: Readonly<Record<string, Arm>> = {
+/** What happens to the request that is struck, by name. */
+export const faults: Readonly<Record<string, Arm>> = {
   'reply lost': dropping('dropAfter', false),
   'request lost': dropping('dropBefore', false),
   'session expired before it': dropping('dropBefore', true),

@@ -137,9 +137,8 @@ test('an acquire that is aborted beforehand sends nothing', async () => {
 
 test('the time limit says what it waited for, and holds for the whole call', async () => {
   await using cluster = await Cluster.start()
-  const zk = await cluster.client()
-  const mutex = new Mutex(zk, PATH)
-  const hold = await cluster.until(mutex.acquire())
+  const [zk, rival] = [await cluster.client(), await cluster.client()]
+  const hold = await cluster.until(new Mutex(rival, PATH).acquire())
   const start = cluster.clock.now()
   const waiting = new Mutex(zk, PATH).acquire({ timeoutMs: 5_000 })
   await expect(cluster.until(waiting)).rejects.toMatchObject({

@@ -1,21 +1,18 @@
 /**
- * The fault matrix: for every request that a mutex sends, in each way of using it, the reply lost, the request lost, and
- * the session expired at that point (with the request applied, and without). Each time the caller must get the truth,
+ * The fault matrix: for every request that a mutex sends, in each way of using it, the reply lost, the request lost,
+ * the session expired at that point (with the request applied, and without), and the session moved. Each time the caller must get the truth,
  * the lock must work for the next one, and nothing may be left behind. What was covered is printed as a list.
  */
-import { Mutex, type Client, type Hold } from 'latchkey'
-import type { Fault, ReceivedRequest } from 'latchkey/server'
+import { Mutex, type Hold } from 'latchkey'
 import { afterAll, describe, expect, test } from 'vitest'
 import { Cluster, EXPIRY_MS } from './cluster.js'
+import { faults } from './fault-matrix.js'
 
 const PATH = '/app/locks/report'
 
-type Where = (request: ReceivedRequest) => boolean
-
 interface Stage {
   readonly cluster: Cluster
-  /** The client whose requests are struck. */
-  readonly zk: Client
+  /** Of the client whose requests are struck. */
   readonly mutex: Mutex
   readonly rivals: readonly Mutex[]
   /** Checks the grant against the server's own tree. */
@@ -141,19 +138,6 @@ const scenarios: Readonly<Record<string, { parents: boolean; play: (stage: Stage
   },
 }
 
-/** What happens to the request that is struck. */
-const faults: Readonly<Record<string, (cluster: Cluster, where: Where) => Fault>> = {
-  'reply lost': (cluster, where) => cluster.control.dropAfter({ where }),
-  'request lost': (cluster, where) => cluster.control.dropBefore({ where }),
-  'session expired before it': (cluster, where) => expiring(cluster, cluster.control.dropBefore({ where })),
-  'session expired after it': (cluster, where) => expiring(cluster, cluster.control.dropAfter({ where })),
-}
-
-function expiring(cluster: Cluster, fault: Fault): Fault {
-  void fault.fired.then(({ session }) => cluster.control.expireSession(session))
-  return fault
-}
-
 const covered: string[] = []
 let points = 0
 let runs = 0
@@ -179,26 +163,19 @@ async function strike(
     expect(first).toMatchObject({ path: hold.path, sessionId: hold.sessionId, czxid: hold.fencingToken })
   }
   const bounded = async (hold: Hold): Promise<void> => cluster.until(granted(hold))
-  let count = 0
-  const id = zk.session!.id
-  const fault = faults[faultName]!(cluster, ({ session, operation }) => {
-    if (session !== id) return false
-    count++
-    if (count === point) seen.push(operation)
-    return count === point
-  })
-  const mutex = new Mutex(zk, PATH)
+  const armed = faults[faultName]!(cluster, zk, point, seen)
+  const mutex = new Mutex(armed.zk, PATH)
   const rivals = others.map((other) => new Mutex(other, PATH))
   const isNested = scenarioName.startsWith('two ahead')
-  await scenario.play({ cluster, zk, mutex, rivals, granted: isNested ? granted : bounded })
+  await scenario.play({ cluster, mutex, rivals, granted: isNested ? granted : bounded })
   // Whoever comes next gets it without delay, and nothing is left in the end.
-  fault.cancel()
+  armed.stop()
   await cluster.pass(EXPIRY_MS)
   const next = await cluster.until(rivals[2]!.acquire({ timeoutMs: 1_000 }))
   await bounded(next)
   await cluster.until(next.release())
   await cluster.expectNothingLeft(PATH)
-  return fault.hasFired
+  return armed.hasFired()
 }
 
 describe.each(Object.keys(scenarios))('%s', (scenarioName) => {

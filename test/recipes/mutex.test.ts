@@ -1,20 +1,8 @@
 /** What a mutex does when all goes well, and when others on the same path behave oddly. */
-import { Mutex, dialects, type Client, type Hold } from 'latchkey'
+import { Mutex, dialects, type Hold } from 'latchkey'
 import { expect, test } from 'vitest'
 import { Janitor } from '../../recipes/kernel/janitor.js'
-import { Cluster, PATH, stage } from './cluster.js'
-
-/** Requests of one client from now on, in order. */
-function requestsOf(cluster: Cluster, zk: Client): string[] {
-  const seen: string[] = []
-  cluster.control.dropBefore({
-    where: ({ session, operation }) => {
-      if (session === zk.session?.id) seen.push(operation)
-      return false
-    },
-  })
-  return seen
-}
+import { Cluster, PATH, requestsOf, stage } from './cluster.js'
 
 test('a free lock takes one round trip and two requests, its release one more', async () => {
   await using staged = await stage(1)
