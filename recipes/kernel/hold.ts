@@ -19,8 +19,9 @@ export class Hold implements AsyncDisposable {
   /** Our znode. */
   readonly path: string
   /**
-   * Greater than that of every earlier hold of this lock (it is the transaction id that created our znode). Send it
-   * along with what you change, and let the store refuse a token lower than one that it has seen.
+   * Greater than that of every earlier hold of this lock (it is the transaction id that created our znode); only the
+   * holds of a biased or re-entrant mutex on one znode share it. Send it along with what you change, and let the store
+   * refuse a token lower than one that it has seen.
    */
   readonly fencingToken: bigint
   /** The session that holds. */

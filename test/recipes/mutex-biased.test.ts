@@ -1,9 +1,8 @@
 /** Biased mode: a znode is kept from one hold to the next, until somebody else wants it or it can't be told. */
-import { LockLostError, Mutex, type Hold } from 'latchkey'
-import type { Client } from 'latchkey'
+import { LockLostError, Mutex, type Client, type Hold } from 'latchkey'
 import { expect, test } from 'vitest'
 import { LocalQueue } from '../../recipes/mutex/local-queue.js'
-import { Cluster, EXPIRY_MS, PATH, requestsOf, stage } from './cluster.js'
+import { EXPIRY_MS, PATH, requestsOf, stage, type Cluster } from './cluster.js'
 
 const lost = (why: string): object => expect.objectContaining({ code: 'LOCK_LOST', reason: why }) as object
 
@@ -305,7 +304,9 @@ test('who is asked to give up keeps nothing', async () => {
   const { cluster, mutex, rival } = staged
   const hold = await mutex.acquire()
   let asked = 0
-  hold.onRevokeRequested(() => void asked++)
+  hold.onRevokeRequested(() => {
+    asked++
+  })
   const [holder] = await cluster.until(rival.contenders())
   await cluster.until(rival.revoke(holder!))
   await cluster.quiet()

@@ -24,7 +24,7 @@ class MutexPlay implements Play {
     const stage = this.#stage
     const mutex = task.once(
       'mutex',
-      () => new Mutex(task.zk, PATH, { dialect: this.#dialect, id: 'simulated' }),
+      () => new Mutex(task.zk, PATH, { dialect: this.#dialect, id: 'simulated', localQueue: false }),
     )
     const askedMs = stage.cluster.clock.now()
     const operation = task.process.invoke('acquire')
