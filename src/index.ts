@@ -112,3 +112,21 @@ export type { ItemCodec } from '../recipes/queue/codec.js'
 export { Worker } from '../recipes/worker/worker.js'
 export type { Job, WorkerEvents, WorkerOptions, WorkerState } from '../recipes/worker/worker.js'
 export type { BackoffOptions } from '../recipes/worker/backoff.js'
+export { LeaderLatch } from '../recipes/leadership/leader-latch.js'
+export type {
+  LatchCloseOptions,
+  LatchParticipant,
+  LatchState,
+  LeaderLatchOptions,
+} from '../recipes/leadership/leader-latch.js'
+export type { Leadership } from '../recipes/leadership/leadership.js'
+export type { Leader } from '../recipes/leadership/leader.js'
+export { LeaderElection } from '../recipes/leadership/leader-election.js'
+export type {
+  CampaignOptions,
+  Candidate,
+  ElectionState,
+  LeaderElectionOptions,
+  LeadOptions,
+} from '../recipes/leadership/leader-election.js'
+export type { Term } from '../recipes/leadership/term.js'

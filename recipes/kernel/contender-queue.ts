@@ -29,6 +29,7 @@
 import { hasCode } from '../../src/api/errors.js'
 import { abortable } from '../../src/runtime/abort.js'
 import type { Attempt } from './attempt.js'
+import { byBirth, isAmbiguous } from './birth-order.js'
 import { enqueue, throwUnlessPassing, type QueueSpec } from './enqueue.js'
 import { beforeRetry } from './failure.js'
 import { lineUp, type Admission, type Contender, type Line } from './line.js'
@@ -49,10 +50,12 @@ export class ContenderQueue {
    * Queues up and waits until `admission` lets us in. Starts over when the session ends or somebody deletes our
    * znode. Rejects with the reason of the attempt's signal, or with what the server refuses (`NO_AUTH` …); of ours
    * nothing is then left, or the janitor is about to delete it.
+   *
+   * @param onPlace - told of each place that is taken, when it is certain that its znode stands.
    */
-  async wait(admission: Admission, attempt: Attempt): Promise<Place> {
+  async wait(admission: Admission, attempt: Attempt, onPlace?: (place: Place) => void): Promise<Place> {
     for (let round = 0; ; round++) {
-      const place = await this.#round(round, admission, attempt, 'wait')
+      const place = await this.#round(round, admission, attempt, 'wait', onPlace)
       if (typeof place !== 'string') return place
     }
   }
@@ -73,18 +76,17 @@ export class ContenderQueue {
 
   /** All contenders now, first in line first. None if the container does not exist. */
   async contenders(attempt: Attempt): Promise<readonly Contender[]> {
-    return lineUp(await this.#list(attempt), this.spec.dialect).contenders
-  }
-
-  async #list(attempt: Attempt): Promise<readonly string[]> {
-    const { zk, container } = this.spec
+    const { zk, container, dialect } = this.spec
     const { signal } = attempt
     for (let repetition = 1; ; repetition++) {
       try {
         attempt.stage = 'waiting for a connection'
         const { generation } = await beforeRetry(zk, repetition, signal)
         attempt.stage = 'waiting for the list of contenders'
-        return await listInSync(zk, container, { signal, generation })
+        const children = await listInSync(zk, container, { signal, generation })
+        const { contenders } = lineUp(children, dialect)
+        if (!contenders.some(isAmbiguous)) return contenders
+        return await byBirth(zk, container, contenders, new Map(), { signal, generation })
       } catch (error) {
         signal.throwIfAborted()
         if (hasCode(error, 'NO_NODE')) return []
@@ -106,11 +108,13 @@ export class ContenderQueue {
     admission: Admission,
     attempt: Attempt,
     patience: 'wait' | 'try',
+    onPlace?: (place: Place) => void,
   ): Promise<Place | Exclude<Turn, 'granted'>> {
     const { zk } = this.spec
     if (round > 1) await beforeRetry(zk, round, attempt.signal)
     const enqueued = await enqueue(this.spec, attempt)
     const { place } = enqueued
+    onPlace?.(place)
     const onStrangers = (line: Line): void => this.#sayStrangers(line)
     let turn: Turn
     try {

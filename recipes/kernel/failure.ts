@@ -57,5 +57,6 @@ const sentences: Record<LostReason, string> = {
   'node-deleted': 'somebody deleted it',
   revoked: 'an operator broke it',
   closed: 'the client was closed',
+  resigned: 'its own side gave it up',
   suspended: 'the connection was lost, and its loss policy takes that for a loss',
 }

@@ -139,6 +139,15 @@ export class Hold implements AsyncDisposable {
   }
 
   /**
+   * Tells its users that it is about to be released: `signal` aborts with the reason `resigned`.
+   *
+   * @internal
+   */
+  announceRelease(): void {
+    if (this.isHeld) this.#vigil.resign()
+  }
+
+  /**
    * Makes another hold of this one: `by` replaces our znode in one go, or finds it gone (undefined). From the start this
    * is as good as released; it is held again if `by` rejects while the session lives.
    *

@@ -67,7 +67,7 @@ async function read(
   }
 }
 
-async function nodeAt(zk: Zk, path: string, signal: AbortSignal): Promise<NodeData | undefined> {
+export async function nodeAt(zk: Zk, path: string, signal: AbortSignal): Promise<NodeData | undefined> {
   for (let repetition = 0; ; repetition++) {
     try {
       if (repetition > 0) await beforeRetry(zk, repetition, signal)

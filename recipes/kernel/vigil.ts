@@ -171,6 +171,11 @@ export class Vigil {
     if (this.#lost?.reason === 'suspended') void this.#place.leave()
   }
 
+  /** Its own side is about to give it up: for whoever uses it, that is a loss. */
+  resign(): void {
+    this.#lose(lossBy('resigned', this.#place.path))
+  }
+
   /** It is given up: nothing that happens from now on is a loss. */
   end(): void {
     this.#state = 'over'

@@ -246,6 +246,8 @@ export type LostReason =
   | 'closed'
   /** The connection was lost, and the lock's `lossPolicy` takes that for a loss. */
   | 'suspended'
+  /** Its own side gave it up, and those who use it are told so: `close({ mode: 'notify' })` of a leader latch. */
+  | 'resigned'
 
 /** The reason that a hold's `signal` aborts with: it is not held any more, or can no longer be proved to be. */
 export class LockLostError extends ZkError {
