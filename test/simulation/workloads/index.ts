@@ -1,5 +1,6 @@
 /** Every recipe that is simulated. A new one is a file here and a line in this list. */
 import type { Workload } from '../workload.js'
+import { leaderLatch } from './leader-latch.js'
 import { multiLock } from './multi-lock.js'
 import { mutex, mutexOfKazoo } from './mutex.js'
 import { readWriteLock, readWriteLockOfKazoo } from './read-write-lock.js'
@@ -15,6 +16,7 @@ export const workloads: readonly Workload[] = [
   semaphoreOfCurator,
   semaphoreOfKazoo,
   multiLock,
+  leaderLatch,
 ]
 
 export function workloadNamed(name: string): Workload {
