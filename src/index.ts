@@ -130,3 +130,10 @@ export type {
   LeadOptions,
 } from '../recipes/leadership/leader-election.js'
 export type { Term } from '../recipes/leadership/term.js'
+
+export { DoubleBarrier } from '../recipes/double-barrier/double-barrier.js'
+export type {
+  DoubleBarrierDialectName,
+  DoubleBarrierOptions,
+} from '../recipes/double-barrier/double-barrier.js'
+export type { BarrierPass } from '../recipes/double-barrier/barrier-pass.js'

@@ -38,7 +38,7 @@ export async function makeEphemeral(zk: Zk, spec: EphemeralSpec, signal: AbortSi
     } catch (error) {
       if (signal.aborted) {
         Janitor.of(zk).abandon(creating, lost)
-        throw error
+        passOn(zk, lost, inDoubt)(error)
       }
       if (hasCode(error, 'NODE_EXISTS')) return
       inDoubt ||= isUnknown(error)
