@@ -35,7 +35,7 @@ import { beforeRetry, isOver, isUnknown } from '../kernel/failure.js'
 import { Janitor } from '../kernel/janitor.js'
 import type { Place } from '../kernel/place.js'
 import { compareSequence, SEQUENCE_PATTERN } from '../kernel/sequence.js'
-import { WakeUp } from './wake-up.js'
+import { WakeUp } from '../kernel/wake-up.js'
 
 const RECORD = /^round-[0-9a-f-]{36}$/
 
@@ -167,7 +167,7 @@ class Entering {
       const name = error instanceof TransactionError ? names[error.failedIndex] : undefined
       if (name === undefined || !(error instanceof TransactionError)) throw error
       // Gone: the next list will not show it. Another version: it was admitted, perhaps in a round with us.
-      if (!hasCode(error.failure, 'NO_NODE', 'BAD_VERSION')) throw error.failure
+      if (!['NO_NODE', 'BAD_VERSION'].includes(error.failure.code)) throw error.failure
       if (name === this.#place.name) return this.#ownRound()
       if (hasCode(error.failure, 'BAD_VERSION')) this.#admitted.add(name)
       return undefined

@@ -25,7 +25,7 @@ import { throwUnlessPassing } from '../kernel/enqueue.js'
 import { beforeRetry, isOver } from '../kernel/failure.js'
 import { makeEphemeral } from '../kernel/make-ephemeral.js'
 import { Place } from '../kernel/place.js'
-import { WakeUp } from './wake-up.js'
+import { WakeUp } from '../kernel/wake-up.js'
 
 export interface SharedReadySpec {
   readonly zk: Zk

@@ -30,7 +30,7 @@ async function leave(pass: BarrierPass | undefined): Promise<void> {
  * waits for a round that nobody starts.
  */
 async function enter({ zk }: Stage, barrier: DoubleBarrier): Promise<BarrierPass | undefined> {
-  const { generation } = zk.session!
+  const generation = zk.session?.generation
   try {
     return await barrier.enter({ timeoutMs: 60_000 })
   } catch (error) {

@@ -2,7 +2,7 @@
 import type { Session, WatchEvent, WatchListener, Zk } from '../../src/api/zk.js'
 import { onAbort } from '../../src/runtime/abort.js'
 import { deferred } from '../../src/runtime/deferred.js'
-import { OneShotWatch } from '../kernel/one-shot-watch.js'
+import { OneShotWatch } from './one-shot-watch.js'
 
 export class WakeUp implements Disposable {
   readonly #zk: Zk

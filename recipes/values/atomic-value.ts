@@ -1,0 +1,114 @@
+/**
+ * A value that processes change together, by compare-and-set on the value itself: Curator's DistributedAtomicValue.
+ *
+ * On the server: `path`, persistent, with the value in its data, by default as raw bytes. A missing znode, or one without
+ * data, stands for the initial value. Changes: cell.ts; while we write, an ephemeral child: operation-marker.ts.
+ */
+import type { Acl } from '../../src/api/acl.js'
+import { validateAcl } from '../../src/api/acl.js'
+import { validatePath } from '../../src/api/path.js'
+import type { Zk } from '../../src/api/zk.js'
+import { checkSignal, quietController } from '../../src/runtime/abort.js'
+import type { WaitOptions } from '../kernel/attempt.js'
+import { Cell, type Step } from './cell.js'
+import { decodeOrThrow, type ValueCodec } from './codec.js'
+import { ChangeListeners, nodeChanges } from './node-changes.js'
+
+export interface AtomicValueOptions<T> {
+  /** How values are written: `bytesCodec`, `jsonCodec()`, or your own. */
+  readonly codec: ValueCodec<T>
+  /** What a missing value stands for, and is made with. */
+  readonly initial: T
+  /** For the znode, its parents and our marker. Default: creator-only when the client has credentials, else open. */
+  readonly acl?: readonly Acl[] | undefined
+  /** As for counters: `marker` (default) resolves every lost reply on a live session; `value` writes nothing else. */
+  readonly lostReplies?: 'marker' | 'value' | undefined
+  /** Changes that have lost three races take a mutex there, as Curator's PromotedToLock. Default: none. */
+  readonly lockPath?: string | undefined
+}
+
+export class AtomicValue<T> implements AsyncDisposable {
+  readonly path: string
+  readonly #zk: Zk
+  readonly #codec: ValueCodec<T>
+  readonly #initial: { readonly value: T }
+  readonly #cell: Cell<T>
+  readonly #listeners: ChangeListeners<T>
+
+  /** @throws TypeError, RangeError for a bad path or ACL, and what the codec throws for the initial value. */
+  constructor(zk: Zk, path: string, options: AtomicValueOptions<T>) {
+    validatePath(path)
+    const { codec, initial, acl, lockPath, lostReplies = 'marker' } = options
+    if (acl !== undefined) validateAcl(acl)
+    if (lockPath !== undefined) validatePath(lockPath)
+    codec.encode(initial)
+    this.path = path
+    this.#zk = zk
+    this.#codec = codec
+    this.#initial = { value: initial }
+    const node = { zk, path, codec, initial: this.#initial, acl, lockPath }
+    this.#cell = new Cell({ ...node, markers: lostReplies === 'marker', combine: true })
+    this.#listeners = new ChangeListeners(zk.logger, (signal) => this.changes({ signal }))
+  }
+
+  /** The value now, in sync with the leader. */
+  async get(options: WaitOptions = {}): Promise<T> {
+    return (await this.#cell.read(options)).value
+  }
+
+  /**
+   * Writes `value`, whatever was there. After an abort or a time limit it may have been written.
+   *
+   * @throws ConnectionLossError with outcome `unknown` if the reply was lost and the session ended before it could be asked.
+   */
+  async set(value: T, options: WaitOptions = {}): Promise<void> {
+    this.#codec.encode(value)
+    await this.#cell.change('set', () => ({ write: { value }, answer: () => undefined }), options)
+  }
+
+  /** Writes `next` if the value is `expected`, by its bytes; says whether it was. Rejects as {@link set}. */
+  async compareAndSet(expected: T, next: T, options: WaitOptions = {}): Promise<boolean> {
+    const bytes = Buffer.from(this.#codec.encode(expected))
+    this.#codec.encode(next)
+    const step = ({ value }: { value: T }): Step<T, boolean> =>
+      bytes.equals(this.#codec.encode(value))
+        ? { write: { value: next }, answer: () => true }
+        : { answer: () => false }
+    return this.#cell.change('compare and set', step, options)
+  }
+
+  /**
+   * Writes what `fn` makes of the value, and resolves with that. `fn` may be called several times, and is not to change
+   * what it is given nor to wait for anything. Rejects with what `fn` throws, and as {@link set}.
+   */
+  async update(fn: (value: T) => T, options: WaitOptions = {}): Promise<T> {
+    if (typeof fn !== 'function') throw new TypeError(`update needs a function, got ${typeof fn}`)
+    const step = ({ value }: { value: T }): Step<T, T> => {
+      const next = fn(value)
+      return { write: { value: next }, answer: () => next }
+    }
+    return this.#cell.change('update', step, options)
+  }
+
+  /** The value now, then each newer one that is seen: as `Counter.changes`. */
+  async *changes(options: { readonly signal?: AbortSignal | undefined } = {}): AsyncGenerator<T, void> {
+    checkSignal(options.signal)
+    const node = { path: this.path, codec: this.#codec, initial: this.#initial }
+    for await (const { data } of nodeChanges(this.#zk, this.path, options.signal ?? quietController().signal))
+      yield decodeOrThrow(node, data)
+  }
+
+  /** Calls `listener` with the value and with each newer one. Returns the way to stop. */
+  on(event: 'change', listener: (value: T) => void): () => void {
+    return this.#listeners.add(event, listener)
+  }
+
+  /** Deletes our marker now rather than after some idle seconds. The handle can still be used. */
+  async close(): Promise<void> {
+    await this.#cell.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}
