@@ -10,13 +10,14 @@ import { validatePath } from '../../src/api/path.js'
 import type { Zk } from '../../src/api/zk.js'
 import { checkSignal, quietController } from '../../src/runtime/abort.js'
 import type { WaitOptions } from '../kernel/attempt.js'
+import type { ItemCodec } from '../kernel/codec.js'
 import { Cell, type Step } from './cell.js'
-import { decodeOrThrow, type ValueCodec } from './codec.js'
+import { bytesOf, decodeOrThrow } from './decode.js'
 import { ChangeListeners, nodeChanges } from './node-changes.js'
 
 export interface AtomicValueOptions<T> {
   /** How values are written: `bytesCodec`, `jsonCodec()`, or your own. */
-  readonly codec: ValueCodec<T>
+  readonly codec: ItemCodec<T>
   /** What a missing value stands for, and is made with. */
   readonly initial: T
   /** For the znode, its parents and our marker. Default: creator-only when the client has credentials, else open. */
@@ -30,7 +31,7 @@ export interface AtomicValueOptions<T> {
 export class AtomicValue<T> implements AsyncDisposable {
   readonly path: string
   readonly #zk: Zk
-  readonly #codec: ValueCodec<T>
+  readonly #codec: ItemCodec<T>
   readonly #initial: { readonly value: T }
   readonly #cell: Cell<T>
   readonly #listeners: ChangeListeners<T>
@@ -68,10 +69,10 @@ export class AtomicValue<T> implements AsyncDisposable {
 
   /** Writes `next` if the value is `expected`, by its bytes; says whether it was. Rejects as {@link set}. */
   async compareAndSet(expected: T, next: T, options: WaitOptions = {}): Promise<boolean> {
-    const bytes = Buffer.from(this.#codec.encode(expected))
+    const bytes = bytesOf(this.#codec, expected)
     this.#codec.encode(next)
     const step = ({ value }: { value: T }): Step<T, boolean> =>
-      bytes.equals(this.#codec.encode(value))
+      bytes.equals(bytesOf(this.#codec, value))
         ? { write: { value: next }, answer: () => true }
         : { answer: () => false }
     return this.#cell.change('compare and set', step, options)

@@ -26,6 +26,7 @@ import type { Session, Zk } from '../../src/api/zk.js'
 import { abortable, quietController, sleep } from '../../src/runtime/abort.js'
 import { deferred, type Deferred } from '../../src/runtime/deferred.js'
 import { Attempt, type WaitOptions } from '../kernel/attempt.js'
+import type { ItemCodec } from '../kernel/codec.js'
 import { ContenderQueue } from '../kernel/contender-queue.js'
 import { dialects } from '../kernel/dialect.js'
 import { throwUnlessPassing } from '../kernel/enqueue.js'
@@ -33,12 +34,12 @@ import { beforeRetry, isUnknown } from '../kernel/failure.js'
 import { first } from '../kernel/line.js'
 import type { Place } from '../kernel/place.js'
 import { CellAccess, type Base, type Reading, type Sent, type WrittenAs } from './cell-access.js'
-import { decodeOrThrow, type ValueCodec } from './codec.js'
+import { bytesOf, decodeOrThrow } from './decode.js'
 
 export interface CellSpec<T> {
   readonly zk: Zk
   readonly path: string
-  readonly codec: ValueCodec<T>
+  readonly codec: ItemCodec<T>
   /** What a missing znode, or one without data, stands for; none: that is an error. */
   readonly initial?: { readonly value: T } | undefined
   readonly acl?: readonly Acl[] | undefined
@@ -99,7 +100,11 @@ export class Cell<T> {
     const { codec, initial, zk } = spec
     this.#spec = spec
     const markers = spec.markers && zk.supports('transactions')
-    this.#access = new CellAccess({ ...spec, markers, initial: () => initial && codec.encode(initial.value) })
+    this.#access = new CellAccess({
+      ...spec,
+      markers,
+      initial: () => initial && bytesOf(codec, initial.value),
+    })
   }
 
   /** The value now, in sync with the leader: at least as new as the call. */
@@ -264,7 +269,7 @@ export class Cell<T> {
       try {
         const { write, answer } = step({ value, as })
         if (write !== undefined) {
-          data = codec.encode(write.value)
+          data = bytesOf(codec, write.value)
           value = write.value
           as = undefined
         }

@@ -12,7 +12,7 @@ import type { Zk } from '../../src/api/zk.js'
 import { checkSignal, quietController } from '../../src/runtime/abort.js'
 import type { WaitOptions } from '../kernel/attempt.js'
 import { Cell, type Step } from './cell.js'
-import { decodeOrThrow } from './codec.js'
+import { decodeOrThrow } from './decode.js'
 import { ChangeListeners, nodeChanges } from './node-changes.js'
 import { numberFormatOf, type NumberFormat, type NumberFormatName } from './number-format.js'
 

@@ -12,9 +12,10 @@ import { validatePath } from '../../src/api/path.js'
 import type { Zk } from '../../src/api/zk.js'
 import { checkSignal, quietController } from '../../src/runtime/abort.js'
 import type { WaitOptions } from '../kernel/attempt.js'
+import type { ItemCodec } from '../kernel/codec.js'
 import { Cell, type Current, type Step } from './cell.js'
 import type { WrittenAs } from './cell-access.js'
-import { decodeOrThrow, type ValueCodec } from './codec.js'
+import { bytesOf, decodeOrThrow } from './decode.js'
 import { ChangeListeners, nodeChanges } from './node-changes.js'
 
 /** A value and which write of it this is. */
@@ -30,7 +31,7 @@ export interface Versioned<T> {
 
 export interface SharedValueOptions<T> {
   /** How values are written: `bytesCodec`, `jsonCodec()`, or your own. */
-  readonly codec: ValueCodec<T>
+  readonly codec: ItemCodec<T>
   /** What a missing value stands for, and is made with. Left out: that it is missing is an error. */
   readonly initial?: T | undefined
   /** For the znode, its parents and our marker. Default: creator-only when the client has credentials, else open. */
@@ -42,7 +43,7 @@ export interface SharedValueOptions<T> {
 export class SharedValue<T> implements AsyncDisposable {
   readonly path: string
   readonly #zk: Zk
-  readonly #codec: ValueCodec<T>
+  readonly #codec: ItemCodec<T>
   readonly #initial: { readonly value: T } | undefined
   readonly #cell: Cell<T>
   readonly #listeners: ChangeListeners<Versioned<T>>
@@ -103,7 +104,7 @@ export class SharedValue<T> implements AsyncDisposable {
 
   #isInitial(value: T): boolean {
     if (this.#initial === undefined) return false
-    return Buffer.from(this.#codec.encode(value)).equals(this.#codec.encode(this.#initial.value))
+    return bytesOf(this.#codec, value).equals(bytesOf(this.#codec, this.#initial.value))
   }
 
   /** The state now, then each newer one that is seen: as `Counter.changes`. */
