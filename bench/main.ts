@@ -37,7 +37,7 @@ async function main(): Promise<void> {
   process.stderr.write('building the package ...\n')
   await buildPackage()
   if (options.bench === 'waiters') {
-    const { records, text } = await countWaiters(options, 'mutex')
+    const { records, text } = await countWaiters(options, 'all')
     console.log(text)
     return keep(options, records)
   }

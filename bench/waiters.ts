@@ -3,7 +3,7 @@
  * so the embedded server serves.
  */
 import { setImmediate } from 'node:timers/promises'
-import { connect, Mutex, Semaphore, type Client } from 'latchkey'
+import { connect, MultiLock, Mutex, ReadWriteLock, Semaphore, type Client } from 'latchkey'
 import { TestServer } from 'latchkey/testing'
 import { fourLetterWord } from './four-letter-word.js'
 import { headerOf, loadNow, type Header } from './header.js'
@@ -33,6 +33,29 @@ const mutex: Contended = {
   acquire: async (zk) => new Mutex(zk, LOCK, { localQueue: false }).acquire(),
 }
 
+/** Readers and writers in turn, so that each release lets in one. */
+function readWriteInTurn(): Contended['acquire'] {
+  let turn = 0
+  return async (zk) => {
+    const { readLock, writeLock } = new ReadWriteLock(zk, LOCK)
+    return turn++ % 2 === 0 ? writeLock.acquire() : readLock.acquire()
+  }
+}
+
+const sharedLocks: readonly Contended[] = [
+  {
+    name: 'read-write lock, writers',
+    holders: 1,
+    acquire: async (zk) => new ReadWriteLock(zk, LOCK).writeLock.acquire(),
+  },
+  { name: 'read-write lock, readers and writers in turn', holders: 1, acquire: readWriteInTurn() },
+  {
+    name: 'multi-lock of 2',
+    holders: 1,
+    acquire: async (zk) => new MultiLock(zk, [`${LOCK}-a`, `${LOCK}-b`]).acquire(),
+  },
+]
+
 const semaphores: readonly Contended[] = [
   {
     name: `semaphore of ${PERMITS}`,
@@ -59,14 +82,20 @@ interface Count {
   readonly requestsPerEnqueue: number
 }
 
-/** Of the mutex, or of the semaphore in both its layouts. */
+const subjects = {
+  mutex: [mutex],
+  semaphore: semaphores,
+  /** Each kind of lock, and the semaphore in both its layouts. */
+  all: [mutex, ...sharedLocks, ...semaphores],
+} as const
+
 export async function countWaiters(
   options: BenchOptions,
-  what: 'mutex' | 'semaphore',
+  what: keyof typeof subjects,
 ): Promise<{ records: (Header | Count)[]; text: string }> {
   const load = loadNow()
   const counts: Count[] = []
-  for (const contended of what === 'mutex' ? [mutex] : semaphores)
+  for (const contended of subjects[what])
     for (const waiters of SIZES) counts.push(await countFor(contended, waiters))
   const header = await headerOf(options, { servers: 'the embedded server', versions: {}, missing: {}, load })
   const rows = counts.map(
