@@ -13,6 +13,9 @@ import { TimerHeap } from './timer-heap.js'
 /** Steps between two turns of the event loop. */
 const STEPS_PER_TURN = 256
 
+/** `then` on it is a microtask; Node's `queueMicrotask` makes an AsyncResource besides. */
+const SETTLED = Promise.resolve()
+
 /**
  * Times are multiples of 1/1024 ms, rounded up, so that differences are exact. Else a timer for `due - now` could fall a
  * rounding error short of `due`, and whoever arms the rest would do so for ever, as time stands still meanwhile.
@@ -101,7 +104,7 @@ export class VirtualClock implements Clock {
             return reject(error) // eslint-disable-line @typescript-eslint/prefer-promise-reject-errors -- as a timer threw it
           }
           if (++turns % STEPS_PER_TURN === 0) setImmediate(step)
-          else queueMicrotask(relay)
+          else void SETTLED.then(relay)
         }
         setImmediate(step)
       })
