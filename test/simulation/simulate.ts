@@ -96,7 +96,7 @@ class Run implements Stage {
     const play = (this.#play = workload.begin(this))
     cluster.history.on((event) => this.#observe(event, play))
     try {
-      await cluster.run(async () => this.#script(play))
+      await cluster.run(async () => this.#script(play), { limitMs: Infinity })
       if (this.#violations.length === 0) await this.#audit(play)
       if (this.#violations.length === 0) for (const checker of play.checkers) checker.finish?.()
     } catch (error) {
