@@ -5,6 +5,9 @@ import { shrink } from './shrink.js'
 import type { Outcome } from './simulate.js'
 import type { RunOrder } from './worker.js'
 
+/** Patience with the search for the faults that matter, of one failure. */
+const SHRINK_MS = 60_000
+
 /** Of one run, unless it is told otherwise. */
 export const RUN_ACQUISITIONS = 4_000
 
@@ -96,8 +99,12 @@ export async function explainFailure(fleet: Fleet, { order, outcome }: Failure):
   const [violation] = outcome.violations
   const rule = violation?.rule ?? ''
   const byIndex = new Map<number, SimulatedFault>(outcome.faults.map(({ index, fault }) => [index, fault]))
+  const end = performance.now() + SHRINK_MS
+  // A course with fewer faults may take a little longer to the same end.
+  const limitMs = 10_000 + 1.5 * (violation?.atMs ?? 0)
   const needed = await shrink([...byIndex.keys()], async (faults) => {
-    const { outcome: again } = await fleet.run({ ...order, faults })
+    if (performance.now() > end) return false
+    const { outcome: again } = await fleet.run({ ...order, limitMs, faults })
     return again.violations[0]?.rule === rule
   })
   const faults = needed.flatMap((index) => byIndex.get(index) ?? [])

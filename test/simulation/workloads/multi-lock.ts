@@ -41,7 +41,9 @@ class MultiLockPlay implements Play {
   /** A multi-hold tells its tokens; the server's view knows whose they are. */
   #znode(path: string, token: bigint): string {
     const checker = this.checkers[PATHS.indexOf(path as (typeof PATHS)[number])]
-    return checker?.znodeOf(token) ?? `${path}/gone-${token}`
+    const znode = checker?.znodeOf(token)
+    if (znode === undefined) throw new Error(`nobody has made a znode with the czxid ${token} below ${path}`)
+    return znode
   }
 }
 
