@@ -1,5 +1,5 @@
 import { Mutex } from 'latchkey'
-import { planFaults, SimulatedCluster, type SimulationOptions } from 'latchkey/testing'
+import { planFaults, SimulatedCluster, type SimulatedFault, type SimulationOptions } from 'latchkey/testing'
 import { expect, onTestFinished, test } from 'vitest'
 
 async function clusterOf(options: Partial<SimulationOptions> = {}): Promise<SimulatedCluster> {
@@ -153,7 +153,7 @@ test('the same seed draws the same faults, another seed others', async () => {
     const cluster = await clusterOf({ seed })
     const options = { processes: ['a', 'b'], everyMs: 100, sessionTimeoutMs: 4_000 }
     const plan = planFaults(cluster.random('faults'), options)
-    return JSON.stringify(Array.from({ length: 100 }, () => plan.next().value))
+    return JSON.stringify(Array.from({ length: 100 }, () => plan.next().value as SimulatedFault))
   }
   expect(await drawn(1)).toBe(await drawn(1))
   expect(await drawn(1)).not.toBe(await drawn(2))
