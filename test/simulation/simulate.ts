@@ -207,14 +207,14 @@ class Run implements Stage {
 
   /** A znode of a living session that none of its tasks asks for or holds, and that nobody is about to delete. */
   #findGhosts(): void {
-    const { znodesPerTask = 1 } = this.#play ?? {}
+    const { znodesPerTask = 1, znodesPerProcess = 0 } = this.#play ?? {}
     for (const { clients, state, name } of this.cluster.processes) {
       const zk = clients.at(-1)
       if (zk?.session === undefined || state === 'dead') continue
       const standing = this.#view.countOf(zk.session.id)
       const tasks = [...this.#busy].filter((task) => task.zk === zk).length
       const { pending } = Janitor.of(zk)
-      if (standing > tasks * znodesPerTask + pending)
+      if (standing > znodesPerProcess + tasks * znodesPerTask + pending)
         this.violate(
           'no ghosts',
           `${name} has ${standing} znodes for ${tasks} tasks, and ${pending} more that are being deleted`,

@@ -20,6 +20,8 @@ export interface Play {
   readonly counted?: string
   /** How many ephemerals a task may have at a time on the server. More is a ghost. Default: 1. */
   readonly znodesPerTask?: number
+  /** That a process may have while none of its tasks is busy. Default: none. */
+  readonly znodesPerProcess?: number
   /** Below these nothing ephemeral may be left when all is over. */
   readonly paths: readonly string[]
   /** Sees every event, in order, on the cluster's clock. */

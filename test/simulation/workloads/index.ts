@@ -3,6 +3,7 @@ import type { Workload } from '../workload.js'
 import { leaderLatch } from './leader-latch.js'
 import { multiLock } from './multi-lock.js'
 import { mutex, mutexOfKazoo } from './mutex.js'
+import { queue } from './queue.js'
 import { readWriteLock, readWriteLockOfKazoo } from './read-write-lock.js'
 import { semaphore, semaphoreOfCurator, semaphoreOfKazoo, semaphoreResized } from './semaphore.js'
 
@@ -17,6 +18,7 @@ export const workloads: readonly Workload[] = [
   semaphoreOfKazoo,
   multiLock,
   leaderLatch,
+  queue,
 ]
 
 export function workloadNamed(name: string): Workload {

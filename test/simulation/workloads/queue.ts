@@ -1,0 +1,105 @@
+/** Producers and consumers of a queue: items put, taken, acknowledged, given back, put off. */
+import { hasCode, Queue, type Delivery } from 'latchkey'
+import type { RecordedOperation } from 'latchkey/testing'
+import { QueueChecker } from '../queue-checker.js'
+import type { Play, Stage, Task, Workload } from '../workload.js'
+
+const PATH = '/jobs/simulated'
+
+class QueuePlay implements Play {
+  readonly paths = [`${PATH}/claims`, `${PATH}/waiting`]
+  readonly counted = 'deliver'
+  /** A claim and a place among those that wait, of one take; and one more that is being given back. */
+  readonly znodesPerTask = 3
+  /** Its mark as a producer. */
+  readonly znodesPerProcess = 1
+  readonly checkers: readonly QueueChecker[]
+  #items = 0
+
+  constructor(stage: Stage) {
+    this.checkers = [new QueueChecker(stage)]
+  }
+
+  async turn(task: Task): Promise<void> {
+    const queue = this.#queue(task)
+    if (task.below(2) === 0) return this.#put(task, queue)
+    const delivery = await this.#take(task, queue)
+    if (delivery !== undefined) await this.#use(task, delivery)
+  }
+
+  #queue({ zk, once }: Task): Queue<string> {
+    return once('queue', () => new Queue<string>(zk, PATH, { segmentItems: 16, id: 'simulated' }))
+  }
+
+  async #put(task: Task, queue: Queue<string>): Promise<void> {
+    const item = `i${this.#items++}`
+    const operation = task.process.invoke('put', item)
+    await settle(
+      operation,
+      item,
+      queue.put(item, task.below(8) === 0 ? { timeoutMs: 1 + task.below(200) } : {}),
+    )
+  }
+
+  async #take(task: Task, queue: Queue<string>): Promise<Delivery<string> | undefined> {
+    const operation = task.process.invoke('deliver')
+    try {
+      const delivery =
+        task.below(4) === 0 ? await queue.tryTake() : await queue.take({ timeoutMs: 1 + task.below(500) })
+      if (delivery === undefined) operation.fail('empty')
+      else operation.ok(delivery.item)
+      return delivery
+    } catch (error) {
+      operation.fail('gave up')
+      if (!hasCode(error, 'TIMEOUT')) throw error
+      return undefined
+    }
+  }
+
+  async #use(task: Task, delivery: Delivery<string>): Promise<void> {
+    if (task.below(2) === 0) delivery.signal.throwIfAborted()
+    if (task.below(3) === 0) await task.process.sleep(task.below(30))
+    const what = task.below(8)
+    if (what === 0) return quietly(delivery.nack())
+    if (what === 1) return quietly(delivery.nack({ delayMs: task.below(100) }))
+    const operation = task.process.invoke('ack', delivery.item)
+    await settle(operation, delivery.item, delivery.ack())
+  }
+
+  /** All is healed: whoever comes first takes what is left. */
+  async finish(task: Task): Promise<void> {
+    const queue = this.#queue(task)
+    while ((await queue.size()) > 0) {
+      const operation = task.process.invoke('deliver')
+      const delivery = await queue.tryTake()
+      if (delivery === undefined) {
+        operation.fail('empty')
+        await task.process.sleep(50)
+        continue
+      }
+      operation.ok(delivery.item)
+      await settle(task.process.invoke('ack', delivery.item), delivery.item, delivery.ack())
+    }
+  }
+}
+
+async function settle(operation: RecordedOperation, item: string, call: Promise<void>): Promise<void> {
+  try {
+    await call
+    operation.ok(item)
+  } catch (error) {
+    if (!hasCode(error, 'LOCK_LOST', 'CONNECTION_LOSS', 'TIMEOUT')) throw error
+    if (error.outcome === 'unknown') operation.info(item)
+    else operation.fail(item)
+  }
+}
+
+async function quietly(call: Promise<void>): Promise<void> {
+  try {
+    await call
+  } catch (error) {
+    if (!hasCode(error, 'LOCK_LOST')) throw error
+  }
+}
+
+export const queue: Workload = { name: 'queue', begin: (stage) => new QueuePlay(stage) }
