@@ -46,6 +46,8 @@ export class Consumer<T> {
   /** Claimed, and not asked for yet: the other items of a znode that holds several. */
   readonly #stock: Taken<T>[] = []
   readonly #inFlight = new Set<string>()
+  /** Since the last look began: its lists may still show these as free. */
+  #tried = new Set<string>()
   #candidates: Candidate[] = []
   #front = 1
   #calm = 0
@@ -110,6 +112,7 @@ export class Consumer<T> {
     try {
       const claim = await grab(this.#spec, session, candidate)
       this.#inFlight.delete(candidate.name)
+      this.#tried.add(candidate.name)
       if (claim === 'beaten') this.#beaten()
       else if (typeof claim !== 'string') this.#won(claim)
     } catch (error) {
@@ -223,8 +226,11 @@ export class Consumer<T> {
     if (this.#demands.some(({ patience }) => patience === 'try'))
       await this.#zk.sync(layout.own, { generation })
     const want = Math.max(WINDOW, 2 * this.#demands.length)
+    const tried = (this.#tried = new Set())
     const { candidates } = await layout.look(list, want)
-    this.#candidates = candidates.filter(({ name }) => !this.#inFlight.has(name)).slice(0, want)
+    this.#candidates = candidates
+      .filter(({ name }) => !this.#inFlight.has(name) && !tried.has(name))
+      .slice(0, want)
   }
 
   #answerTries(look: number): void {

@@ -1,0 +1,139 @@
+/** Queues on the run's servers: the same expectations everywhere. */
+import { DelayQueue, IdQueue, PriorityQueue, Queue, Worker, type Client } from 'latchkey'
+import { expect, it } from 'vitest'
+import { deferred } from '../../src/runtime/deferred.js'
+import { area, client, peer } from './stage.js'
+import { endSession } from './lock-stage.js'
+
+async function stage(count: number): Promise<{ path: string; zks: Client[] }> {
+  const path = `${await area(await peer())}/jobs`
+  const zks: Client[] = []
+  for (let i = 0; i < count; i++) {
+    const made = await client({ server: i })
+    await made.sync('/')
+    zks.push(made)
+  }
+  return { path, zks }
+}
+
+async function drain<T>(queue: Pick<Queue<T>, 'tryTake'>): Promise<T[]> {
+  const items: T[] = []
+  for (;;) {
+    const delivery = await queue.tryTake()
+    if (delivery === undefined) return items
+    items.push(delivery.item)
+    await delivery.ack()
+  }
+}
+
+it('items come in their order, over several segments, and each to one of three consumers', async () => {
+  const { path, zks } = await stage(3)
+  const queues = zks.map((zk) => new Queue<number>(zk, path, { segmentItems: 20 }))
+  const all = Array.from({ length: 70 }, (_, i) => i)
+  await queues[0]!.putMany(all.slice(0, 35))
+  for (const i of all.slice(35)) await queues[1]!.put(i)
+  expect(await queues[2]!.size()).toBe(70)
+  expect(await drain(queues[2]!)).toEqual(all)
+  await queues[1]!.putMany(all)
+  const got = await Promise.all(queues.map(drain))
+  expect(got.flat().sort((a, b) => a - b)).toEqual(all)
+})
+
+it('an idle consumer is woken, and gets what a dead one had', async () => {
+  const { path, zks } = await stage(3)
+  const [producer, first, second] = zks.map((zk) => new Queue<string>(zk, path)) as [
+    Queue<string>,
+    Queue<string>,
+    Queue<string>,
+  ]
+  const taking = first.take()
+  await producer.put('a')
+  const delivery = await taking
+  const { signal } = delivery
+  const waiting = second.take()
+  await endSession(zks[1]!)
+  const again = await waiting
+  expect(again).toMatchObject({ item: 'a', attempt: 2, id: delivery.id })
+  await expect(delivery.ack()).rejects.toMatchObject({ code: 'LOCK_LOST' })
+  expect(signal.aborted).toBe(true)
+  await again.ack({ with: (tx) => tx.create(`${path}/effect`) })
+  expect(await producer.size()).toBe(0)
+  expect(await zks[0]!.exists(`${path}/effect`)).toBeDefined()
+})
+
+it('attempts, delays, errors and dead letters are kept on the server', async () => {
+  const { path, zks } = await stage(2)
+  const [one, two] = zks.map((zk) => new Queue<string>(zk, path)) as [Queue<string>, Queue<string>]
+  await one.put('a')
+  await (await one.take()).nack({ delayMs: 50, error: new Error('no') })
+  const again = await two.take()
+  expect(again).toMatchObject({ attempt: 2, lastError: 'Error: no' })
+  await again.deadLetter('for good')
+  const [letter] = await one.deadLetters.list()
+  expect(letter).toMatchObject({ item: 'a', attempts: 2, error: 'for good' })
+  expect(await two.deadLetters.requeue(letter!)).toBe(true)
+  expect(await drain(one)).toEqual(['a'])
+})
+
+it('at most once, by priority, by time and by id', async () => {
+  const { path, zks } = await stage(2)
+  const [zk, other] = zks as [Client, Client]
+  const once = new Queue<string>(zk, `${path}-once`, { delivery: 'at-most-once' })
+  await once.put('a')
+  expect((await once.take()).item).toBe('a')
+  expect(await once.size()).toBe(0)
+  const prior = new PriorityQueue<string>(zk, `${path}-prior`)
+  await prior.put('later', { priority: 2 })
+  await prior.put('sooner', { priority: -2 })
+  expect(await drain(new PriorityQueue<string>(other, `${path}-prior`))).toEqual(['sooner', 'later'])
+  const delayed = new DelayQueue<string>(zk, `${path}-delayed`)
+  await delayed.put('second', { delayMs: 200 })
+  await delayed.put('first', { delayMs: 100 })
+  const [first, second] = [await delayed.take(), await delayed.take()]
+  expect([first.item, second.item]).toEqual(['first', 'second'])
+  await Promise.all([first.ack(), second.ack()])
+  const ids = new IdQueue<string>(zk, `${path}-ids`)
+  expect([await ids.put('a', 'x'), await ids.put('b', 'x')]).toEqual([true, false])
+  await other.sync('/')
+  expect(await new IdQueue<string>(other, `${path}-ids`).remove('x')).toBe(1)
+  expect(await ids.put('c', 'x')).toBe(true)
+})
+
+it('workers share a queue; one that loses its session in the middle costs an attempt, not an item', async () => {
+  const { path, zks } = await stage(3)
+  const items = Array.from({ length: 60 }, (_, i) => `job ${i}`)
+  await new Queue<string>(zks[0]!, path).putMany(items)
+  const done = new Set<string>()
+  const all = deferred<undefined>()
+  const workers = zks.map((zk) => {
+    const worker = new Worker(new Queue<string>(zk, path), async () => zk.sync('/'), { concurrency: 4 })
+    worker.on('completed', ({ item }) => {
+      done.add(item)
+      if (done.size === items.length) all.resolve(undefined)
+    })
+    // One whose acknowledgement is not known to have been made: done, if nobody gets it again.
+    worker.on('lost', ({ item, error }) => {
+      if ((error as { outcome?: string }).outcome === 'unknown') done.add(item)
+    })
+    return worker
+  })
+  await endSession(zks[1]!)
+  await all.promise
+  await Promise.all(workers.map(async (worker) => worker.stop()))
+  expect(await new Queue<string>(zks[0]!, path).size()).toBe(0)
+})
+
+it('50,000 items', { timeout: 120_000 }, async () => {
+  const { path, zks } = await stage(2)
+  const [producer, consumer] = zks.map((zk) => new Queue<number>(zk, path)) as [Queue<number>, Queue<number>]
+  await producer.putMany(Array.from({ length: 50_000 }, (_, i) => i))
+  await zks[1]!.sync('/')
+  expect(await consumer.size()).toBe(50_000)
+  expect((await consumer.peek())?.item).toBe(0)
+  for (let i = 0; i < 20; i++) {
+    const batch = await Promise.all(Array.from({ length: 100 }, async () => consumer.take()))
+    expect(batch.map(({ item }) => item).sort((a, b) => a - b)[0]).toBe(100 * i)
+    await Promise.all(batch.map(async (delivery) => delivery.ack()))
+  }
+  expect(await producer.size()).toBe(48_000)
+})
