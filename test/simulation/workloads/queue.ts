@@ -17,7 +17,7 @@ class QueuePlay implements Play {
   #items = 0
 
   constructor(stage: Stage) {
-    this.checkers = [new QueueChecker(stage)]
+    this.checkers = [new QueueChecker(stage, `${PATH}/claims`)]
   }
 
   async turn(task: Task): Promise<void> {
@@ -62,8 +62,12 @@ class QueuePlay implements Play {
     const what = task.below(8)
     if (what === 0) return quietly(delivery.nack())
     if (what === 1) return quietly(delivery.nack({ delayMs: task.below(100) }))
-    const operation = task.process.invoke('ack', delivery.item)
-    await settle(operation, delivery.item, delivery.ack())
+    await this.#ack(task, delivery)
+  }
+
+  async #ack({ process }: Task, delivery: Delivery<string>): Promise<void> {
+    const value = `${delivery.item} ${delivery.id}`
+    await settle(process.invoke('ack', value), value, delivery.ack())
   }
 
   /** All is healed: whoever comes first takes what is left. */
@@ -78,19 +82,19 @@ class QueuePlay implements Play {
         continue
       }
       operation.ok(delivery.item)
-      await settle(task.process.invoke('ack', delivery.item), delivery.item, delivery.ack())
+      await this.#ack(task, delivery)
     }
   }
 }
 
-async function settle(operation: RecordedOperation, item: string, call: Promise<void>): Promise<void> {
+async function settle(operation: RecordedOperation, value: string, call: Promise<void>): Promise<void> {
   try {
     await call
-    operation.ok(item)
+    operation.ok(value)
   } catch (error) {
     if (!hasCode(error, 'LOCK_LOST', 'CONNECTION_LOSS', 'TIMEOUT')) throw error
-    if (error.outcome === 'unknown') operation.info(item)
-    else operation.fail(item)
+    if (error.outcome === 'unknown') operation.info(value)
+    else operation.fail(value)
   }
 }
 
