@@ -1,10 +1,11 @@
 /** The types of queues and workers. Checked by the compiler (`npm run typecheck`), which fails where one changes. */
+import type {
+  IdQueue} from 'latchkey';
 import {
   bytesCodec,
   type Client,
   DelayQueue,
   type Delivery,
-  IdQueue,
   type Job,
   PriorityQueue,
   Queue,
