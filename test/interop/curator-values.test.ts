@@ -1,0 +1,78 @@
+/** Curator's atomic long, shared count and barriers beside ours, in processes of their own. */
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { Barrier, connect, Counter } from '../../src/index.js'
+import { servers } from '../support/ensemble.js'
+import { compileCuratorPeers, peerProgram } from '../support/foreign-clients.js'
+import { Peer } from './peer.js'
+import { countTogether, passTogether } from './value-contention.js'
+
+let directory: string
+let java: readonly string[]
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'latchkey-curator-'))
+  java = await compileCuratorPeers(directory)
+}, 360_000)
+
+afterAll(async () => rm(directory, { recursive: true, force: true }))
+
+const ours = [process.execPath, '--import', 'tsx', peerProgram('latchkey/value-contender.ts')]
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1)
+
+it.each([
+  ['DistributedAtomicLong', 'long', 'int64'],
+  ['SharedCount', 'count', 'int32'],
+] as const)(
+  "Curator's %s and our Counter: every sum comes once",
+  { timeout: 120_000 },
+  async (_, theirs, format) => {
+    const args = [servers.connectString, `/counter-${randomUUID()}`, '150']
+    const sums = await countTogether([
+      { name: 'curator', command: [...java, 'ValueContender', ...args, theirs] },
+      { name: 'curator', command: [...java, 'ValueContender', ...args, theirs] },
+      { name: 'latchkey', command: [...ours, ...args, format] },
+      { name: 'latchkey', command: [...ours, ...args, format] },
+    ])
+    expect(sums).toEqual(upTo(600))
+    await using zk = await connect(servers.connectString)
+    expect(await new Counter(zk, args[1]!, { format }).get()).toBe(600n)
+  },
+)
+
+it("Curator's DistributedDoubleBarrier and ours begin and end together", { timeout: 120_000 }, async () => {
+  const args = [servers.connectString, `/double-${randomUUID()}`, '50']
+  const wrong = await passTogether(
+    [
+      { name: 'curator', command: [...java, 'ValueContender', ...args, 'double', '4'] },
+      { name: 'curator', command: [...java, 'ValueContender', ...args, 'double', '4'] },
+      { name: 'latchkey', command: [...ours, ...args, 'double-curator', '4'] },
+      { name: 'latchkey', command: [...ours, ...args, 'double-curator', '4'] },
+    ],
+    50,
+  )
+  expect(wrong).toEqual([])
+})
+
+it("Curator's DistributedBarrier waits at ours", { timeout: 60_000 }, async () => {
+  await using zk = await connect(servers.connectString)
+  const barrier = new Barrier(zk, `/barrier-${randomUUID()}`)
+  await barrier.set()
+  await using peer = new Peer('curator', [
+    ...java,
+    'ValueContender',
+    servers.connectString,
+    barrier.path,
+    '1',
+    'barrier',
+  ])
+  await peer.ready
+  peer.go()
+  const before = process.hrtime.bigint()
+  await barrier.remove()
+  const through = (await peer.done).find(({ event }) => event === 'through')
+  expect(BigInt(through!['at'] as number)).toBeGreaterThan(before)
+})
