@@ -102,6 +102,7 @@ export class Traffic {
     if (known === undefined) return
     // Its zxid is not taken for seen: a transaction may cause several events, and the link break between two of them.
     this.watches.dispatch(known, path, zxid > 0n ? zxid : undefined)
+    this.requests.forgetWatches(path, this.watches.overdue(path))
   }
 
   /** Throws, with the entry settled, if the reply can't be read. */
@@ -119,7 +120,10 @@ export class Traffic {
   /** The reply of a read that asked for a watch: it is set now, unless the read failed. */
   #settleWatch(watch: PendingWatch, { absentIs, abandoned }: Entry, err: number): void {
     const absent = err === absentIs
-    if (err !== OK && !absent) return this.watches.unexpect(watch.kind, watch.path)
+    if (err !== OK && !absent) {
+      this.watches.unexpect(watch.kind, watch.path)
+      return this.requests.forgetWatches(watch.path, this.watches.overdue(watch.path))
+    }
     // If the caller has given up, the server has set the watch all the same: take it back.
     this.requests.forgetWatches(watch.path, this.watches.settle(watch, absent, abandoned))
   }

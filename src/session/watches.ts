@@ -23,6 +23,7 @@ const kindsOf: Readonly<Record<WatchEventType, readonly WatchKind[]>> = {
 }
 
 const ONE_SHOT: readonly WatchKind[] = ['data', 'exist', 'child']
+const KINDS: readonly WatchKind[] = [...ONE_SHOT, 'persistent', 'recursive']
 
 /** What the server should forget. */
 export type ServerWatch = 'data' | 'child' | 'persistent'
@@ -38,6 +39,8 @@ export class Watches {
     recursive: new Map(),
   }
   readonly #expected = new Map<string, number>()
+  /** Paths where the server keeps a watch that stays for nobody, until a one-shot watch beside it is done with. */
+  readonly #owed = new Set<string>()
 
   /** @param toClient - takes the chroot off a server path. */
   constructor(logger: Logger, toClient: (path: string) => string) {
@@ -138,19 +141,30 @@ export class Watches {
 
   /**
    * Which of the server's watches on a path nobody here needs any more. Before 3.9 a removal takes one-shot and
-   * persistent watches of a path alike, so where both are in use the server's watch is left to fire unheard.
+   * persistent watches of a path alike, so where both are in use the server's watch is left to fire unheard: one-shot
+   * ones until they have fired, one that stays until the last one-shot watch beside it is gone ({@link overdue}).
    */
   unneeded(kinds: readonly WatchKind[], path: string): readonly ServerWatch[] {
     const oneShot = ONE_SHOT.some((kind) => this.#inUse(kind, path))
     const persistent = this.#inUse('persistent', path) || this.#inUse('recursive', path)
-    if (kinds.includes('persistent') || kinds.includes('recursive'))
-      return oneShot || persistent ? [] : ['persistent']
+    if (kinds.includes('persistent') || kinds.includes('recursive')) {
+      this.#owed.add(path)
+      return this.overdue(path)
+    }
     if (persistent) return []
+    if (!oneShot && this.#owed.has(path)) return this.overdue(path)
     const out: ServerWatch[] = []
     const wasData = kinds.includes('data') || kinds.includes('exist')
     if (wasData && !this.#inUse('data', path) && !this.#inUse('exist', path)) out.push('data')
     if (kinds.includes('child') && !this.#inUse('child', path)) out.push('child')
     return out
+  }
+
+  /** The watch that stays, where the server keeps one for nobody and nothing else of the path is in use any more. */
+  overdue(path: string): readonly ServerWatch[] {
+    if (!this.#owed.has(path) || KINDS.some((kind) => this.#inUse(kind, path))) return []
+    this.#owed.delete(path)
+    return ['persistent']
   }
 
   #inUse(kind: WatchKind, path: string): boolean {
@@ -159,6 +173,7 @@ export class Watches {
 
   /** The session is over: every watch is told so, and forgotten. */
   lose(): void {
+    this.#owed.clear()
     const lost: [WatchListener, string][] = []
     for (const table of Object.values(this.#tables)) {
       for (const [path, set] of table) for (const listener of set) lost.push([listener, path])
@@ -187,6 +202,8 @@ export class Watches {
 
   /** What to send to set everything again, in batches whose paths take about `maxBytes` each. */
   batches(relativeZxid: bigint, maxBytes: number): SetWatches2[] {
+    // The server of a new connection keeps nothing but what it is asked for now.
+    this.#owed.clear()
     const out: SetWatches2[] = []
     let lists = emptyLists()
     let bytes = 0

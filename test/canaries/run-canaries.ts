@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os'
 import { StaleCanaryError, type Canary } from './canary.js'
 import { canaries } from './canaries.js'
 import { underTests, type Sighting } from './layers.js'
+import { underSimulation } from './simulation-layer.js'
 import { patchedFile } from './plugin.js'
 
 export type Layer = 'simulation' | 'tests'
@@ -28,6 +29,10 @@ export interface CanaryRun {
 
 async function look(canary: Canary): Promise<Omit<Finding, 'seconds'>> {
   for (const file of new Set(canary.edits.map(({ file: each }) => each))) patchedFile(canary, file)
+  if (canary.simulation !== undefined) {
+    const { caught, after, by } = await underSimulation(canary.simulation.recipe, canary)
+    if (caught) return { canary, layer: 'simulation', after, by }
+  }
   let last: Sighting = { caught: false, after: '', by: 'no layer was asked' }
   for (const file of canary.unit) {
     last = await underTests([file], canary.name)
@@ -47,7 +52,14 @@ async function find(canary: Canary): Promise<Finding> {
 async function control(chosen: readonly Canary[]): Promise<string[]> {
   const files = [...new Set(chosen.flatMap(({ unit }) => unit))]
   const { caught, by } = await underTests(files, '')
-  return caught ? [`without a canary, the tests complain: ${by}`] : []
+  const problems = caught ? [`without a canary, the tests complain: ${by}`] : []
+  const recipes = new Set(chosen.flatMap(({ simulation }) => simulation?.recipe ?? []))
+  for (const recipe of recipes) {
+    const sighting = await underSimulation(recipe, undefined)
+    if (sighting.caught)
+      problems.push(`without a canary, the simulation of ${recipe} complains: ${sighting.by}`)
+  }
+  return problems
 }
 
 /** @param told - called with each finding as it comes. */
