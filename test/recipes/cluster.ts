@@ -25,7 +25,9 @@ export interface LogLine {
 
 export class Cluster implements AsyncDisposable {
   readonly clock = new VirtualClock()
-  readonly network = new MemoryNetwork(this.clock, { latencyMs: () => 1 })
+  /** One way on the wire, in milliseconds; asked for each chunk. */
+  latencyMs: () => number = () => 1
+  readonly network = new MemoryNetwork(this.clock, { latencyMs: () => this.latencyMs() })
   readonly runtime = { clock: this.clock, random: seededRandom(7) }
   readonly log: LogLine[] = []
   readonly clients: Client[] = []

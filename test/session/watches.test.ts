@@ -206,3 +206,31 @@ describe('persistent', () => {
     await world.until(two.close())
   })
 })
+
+test.each(['removed', 'fired'] as const)(
+  'a watch that stays, closed beside a one-shot watch, is taken back once that is %s',
+  async (how) => {
+    await using all = await setting()
+    const { world, server, client, other } = all
+    const ear = new Ear()
+    const stays = await world.until(client.watch('/a', new Ear().listener))
+    await world.until(client.exists('/a', { watch: ear.listener }))
+    await world.until(stays.close())
+    if (how === 'removed') await world.until(client.removeWatch('/a', ear.listener))
+    else await world.until(other.create('/a'))
+    await world.pass(10)
+    expect(ear.heard).toHaveLength(1)
+    expect(server.control.watchCounts()).toEqual({ data: 0, children: 0 })
+  },
+)
+
+test('a watch that stays, closed while a read that may set another is on its way, is taken back if none is set', async () => {
+  await using all = await setting()
+  const { world, server, client } = all
+  const stays = await world.until(client.watch('/a', new Ear().listener))
+  const reading = watched(client.get('/a', { watch: new Ear().listener }))
+  await world.until(stays.close())
+  await world.pass(10)
+  expect(reading.error).toMatchObject({ code: 'NO_NODE' })
+  expect(server.control.watchCounts()).toEqual({ data: 0, children: 0 })
+})
