@@ -48,7 +48,7 @@ export default defineConfig(
       'examples/**',
       'bench/**',
       'test/run/**',
-      'test/simulation/main.ts',
+      'test/*/main.ts',
       'test/interop/peers/**',
     ],
     rules: { 'no-console': 'off' },

@@ -20,44 +20,6 @@ export const kernelCanaries: readonly Canary[] = [
     unit: tests('mutex-faults'),
   },
   {
-    name: 'znode-of-the-previous-session-taken-for-our-own',
-    was: 'Curator 498, 604',
-    edits: [
-      {
-        file: kernel('lost-create'),
-        find: 'if (session.generation !== lost.session.generation) return undefined',
-        replace: '',
-      },
-      {
-        file: kernel('lost-create'),
-        find: 'for (let attempt = 1; !lost.session.signal.aborted; attempt++) {',
-        replace: 'for (let attempt = 1; ; attempt++) {',
-      },
-      {
-        file: kernel('lost-create'),
-        find: 'const options = { signal, generation: session.generation }',
-        replace: 'const options = { signal, generation: zk.session?.generation ?? 0 }',
-      },
-      {
-        file: kernel('lost-create'),
-        find: 'return stat?.ephemeralOwner === session.id ? { path, stat } : undefined',
-        replace: 'return stat && { path, stat }',
-      },
-      {
-        file: kernel('lost-create'),
-        find: "if (hasCode(error, 'NO_NODE') || isOver(lost.session, error)) return undefined",
-        replace: "if (hasCode(error, 'NO_NODE')) return undefined",
-      },
-      {
-        file: kernel('enqueue'),
-        find: 'const place = new Place(zk, session, { ...created, sequence })',
-        replace: 'const place = new Place(zk, zk.session ?? session, { ...created, sequence })',
-      },
-    ],
-    simulation: mutex,
-    unit: tests('mutex-loss'),
-  },
-  {
     name: 'connection-loss-of-a-delete-swallowed',
     was: 'kazoo #732, #429: permanent ghost owner',
     edits: [
@@ -202,7 +164,7 @@ export const kernelCanaries: readonly Canary[] = [
     edits: [
       {
         file: kernel('deletion-watch'),
-        find: "this.#end(hasCode(error, 'NO_NODE') ? { how: 'gone' } : { how: 'blind', error })",
+        find: "this.#end(hasCode(error, 'NO_NODE') ? { how: 'gone', unread: changed } : { how: 'blind', error })",
         replace: "if (!hasCode(error, 'NO_NODE')) this.#end({ how: 'blind', error })",
       },
     ],
@@ -215,7 +177,7 @@ export const kernelCanaries: readonly Canary[] = [
     edits: [
       {
         file: kernel('deletion-watch'),
-        find: "this.#end(hasCode(error, 'NO_NODE') ? { how: 'gone' } : { how: 'blind', error })",
+        find: "this.#end(hasCode(error, 'NO_NODE') ? { how: 'gone', unread: changed } : { how: 'blind', error })",
         replace: "this.#end({ how: 'blind', error })",
       },
     ],
@@ -228,9 +190,9 @@ export const kernelCanaries: readonly Canary[] = [
     edits: [
       {
         file: kernel('deletion-watch'),
-        find: 'return (await this.#zk.get(this.path, { watch: this.#listener, generation })).stat',
+        find: 'const { data, stat } = await this.#zk.get(this.path, { watch: this.#listener, generation })',
         replace:
-          "const stat = await this.#zk.exists(this.path, { watch: this.#listener, generation })\n      if (stat === undefined) this.#end({ how: 'gone' })\n      return stat",
+          "const stat = await this.#zk.exists(this.path, { watch: this.#listener, generation })\n      const data = Buffer.alloc(0)\n      if (stat === undefined) this.#end({ how: 'gone', unread: changed })",
       },
     ],
     simulation: mutex,
@@ -277,8 +239,8 @@ export const kernelCanaries: readonly Canary[] = [
     was: 'Curator 604, kazoo: is_acquired stays true after LOST',
     edits: [
       {
-        file: kernel('hold'),
-        find: 'onAbort(session.signal, () => controller.abort(lossOf(session, this.path)))',
+        file: kernel('vigil'),
+        find: 'onAbort(session.signal, () => this.#lose(lossOf(session, path)))',
         replace: '() => undefined',
       },
     ],
@@ -291,7 +253,7 @@ export const kernelCanaries: readonly Canary[] = [
     edits: [
       {
         file: kernel('contender-queue'),
-        find: "if (place.session.signal.aborted) turn = 'session-over'",
+        find: "if (place.session.signal.aborted || isLostAtOnce(this.spec.lossPolicy, zk)) turn = 'session-over'",
         replace: '',
       },
       {

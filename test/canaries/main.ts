@@ -1,6 +1,7 @@
 /** `npm run canaries -- [--only NAME]… [--update]`: see `run-canaries.ts`. `--update` writes the table of docs/reliability.md. */
 import { parseArgs } from 'node:util'
 import { runCanaries } from './run-canaries.js'
+import { writeTable } from './table.js'
 
 const { values } = parseArgs({
   options: { only: { type: 'string', multiple: true }, update: { type: 'boolean', default: false } },
@@ -18,4 +19,5 @@ const caught = findings.filter(({ layer }) => layer !== undefined).length
 console.log(
   `\n${caught} of ${findings.length} caught in ${((performance.now() - begun) / 1000).toFixed(0)} s`,
 )
+if (values.update && values.only === undefined) writeTable(findings)
 process.exitCode = problems.length > 0 ? 1 : 0

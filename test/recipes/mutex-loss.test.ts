@@ -304,8 +304,9 @@ test('a release during an outage ends with the session, however long the outage'
 })
 
 test('after a lost reply and the end of the session here, the dying znode is not taken for one’s own', async () => {
-  await using cluster = await Cluster.start()
-  const zk = await cluster.client()
+  // It looks for expired sessions that rarely: until then the znode of the old one stands.
+  await using cluster = await Cluster.start({ tickTimeMs: 2_000 })
+  const zk = await cluster.client({ maxBackOffMs: 20 })
   await cluster.observer()
   await cluster.until(zk.ensurePath(PATH, { mode: 'container' }))
   const ended = zk.session!
@@ -316,7 +317,8 @@ test('after a lost reply and the end of the session here, the dying znode is not
   await cluster.pass(SESSION_MS)
   expect(ended.signal.aborted).toBe(true)
   cluster.control.resumeAccepting()
-  // The server looks for expired sessions once a tick: until then the znode of the old one stands.
+  await cluster.until(zk.ready())
+  expect(cluster.control.sessions().find(({ id }) => id === ended.id)?.ephemerals).toHaveLength(1)
   const hold = await cluster.until(acquiring)
   expect(hold.sessionId).toBe(zk.session!.id)
   const owned = cluster.control

@@ -3,6 +3,7 @@
  *
  * The last line is `N passed, N failed`, with `, N skipped` behind it where there are tests that were not run.
  */
+import { canaryPart } from './canary-part.js'
 import { ensembleParts } from './ensemble-parts.js'
 import { sum, type Outcome, type Part } from './part.js'
 import { packageParts, staticParts } from './static-parts.js'
@@ -25,6 +26,7 @@ function allParts(): Part[] {
       group: 'embedded',
       run: async () => runProject('conformance', { LATCHKEY_ENGINE: 'embedded' }),
     },
+    canaryPart(),
     {
       name: 'storm (a minute of cut connections)',
       group: 'storm',

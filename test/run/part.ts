@@ -15,7 +15,8 @@ export interface Outcome {
 export interface Part {
   readonly name: string
   /** What `npm test -- NAME` selects it by, besides its name. */
-  readonly group: 'simulation' | 'storm' | 'static' | 'package' | 'unit' | 'embedded' | 'ensemble'
+  readonly group:
+    'simulation' | 'canaries' | 'storm' | 'static' | 'package' | 'unit' | 'embedded' | 'ensemble'
   run(): Promise<Outcome>
 }
 
