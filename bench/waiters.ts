@@ -33,26 +33,22 @@ const mutex: Contended = {
   acquire: async (zk) => new Mutex(zk, LOCK, { localQueue: false }).acquire(),
 }
 
-/** Readers and writers in turn, so that each release lets in one. */
-function readWriteInTurn(): Contended['acquire'] {
-  let turn = 0
-  return async (zk) => {
-    const { readLock, writeLock } = new ReadWriteLock(zk, LOCK)
-    return turn++ % 2 === 0 ? writeLock.acquire() : readLock.acquire()
-  }
-}
-
 const sharedLocks: readonly Contended[] = [
   {
     name: 'read-write lock, writers',
     holders: 1,
     acquire: async (zk) => new ReadWriteLock(zk, LOCK).writeLock.acquire(),
   },
-  { name: 'read-write lock, readers and writers in turn', holders: 1, acquire: readWriteInTurn() },
   {
     name: 'multi-lock of 2',
     holders: 1,
-    acquire: async (zk) => new MultiLock(zk, [`${LOCK}-a`, `${LOCK}-b`]).acquire(),
+    acquire: async (zk) => {
+      const paths = [`${LOCK}-a`, `${LOCK}-b`]
+      return new MultiLock(
+        zk,
+        paths.map((path) => new Mutex(zk, path, { localQueue: false })),
+      ).acquire()
+    },
   },
 ]
 
