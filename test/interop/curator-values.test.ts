@@ -1,4 +1,4 @@
-/** Curator's atomic long, shared count and barriers beside ours, in processes of their own. */
+/** Curator's atomic long, shared count and barrier beside ours, in processes of their own. */
 import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -8,7 +8,7 @@ import { Barrier, connect, Counter } from '../../src/index.js'
 import { servers } from '../support/ensemble.js'
 import { compileCuratorPeers, peerProgram } from '../support/foreign-clients.js'
 import { Peer } from './peer.js'
-import { countTogether, passTogether } from './value-contention.js'
+import { countTogether } from './value-contention.js'
 
 let directory: string
 let java: readonly string[]
@@ -42,20 +42,6 @@ it.each([
     expect(await new Counter(zk, args[1]!, { format }).get()).toBe(600n)
   },
 )
-
-it("Curator's DistributedDoubleBarrier and ours begin and end together", { timeout: 120_000 }, async () => {
-  const args = [servers.connectString, `/double-${randomUUID()}`, '50']
-  const wrong = await passTogether(
-    [
-      { name: 'curator', command: [...java, 'ValueContender', ...args, 'double', '4'] },
-      { name: 'curator', command: [...java, 'ValueContender', ...args, 'double', '4'] },
-      { name: 'latchkey', command: [...ours, ...args, 'double-curator', '4'] },
-      { name: 'latchkey', command: [...ours, ...args, 'double-curator', '4'] },
-    ],
-    50,
-  )
-  expect(wrong).toEqual([])
-})
 
 it("Curator's DistributedBarrier waits at ours", { timeout: 60_000 }, async () => {
   await using zk = await connect(servers.connectString)
