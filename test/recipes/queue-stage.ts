@@ -1,5 +1,5 @@
 /** Where queue tests play, and the ledger that tells whether an item was lost or came twice. */
-import type { Client, Delivery, Queue, Zk } from 'latchkey'
+import type { Client, Delivery, Queue } from 'latchkey'
 import { expect } from 'vitest'
 import { Janitor } from '../../recipes/kernel/janitor.js'
 import { Cluster } from './cluster.js'
@@ -48,5 +48,3 @@ export async function queueStage(
   for (let i = 0; i < count; i++) zks.push(await cluster.client())
   return { cluster, zks, [Symbol.asyncDispose]: async () => cluster[Symbol.asyncDispose]() }
 }
-
-export type { Zk }
