@@ -16,6 +16,8 @@ import { fourLetterWord, versionIn } from './four-letter-word.js'
 import { givenEngine } from './given-engine.js'
 import { javaEngine } from './java-engine.js'
 import type { EnsembleProcesses } from './member-process.js'
+import type { FaultProxyOptions } from './fault-proxy.js'
+import { ProxiedEnsemble } from './proxied-ensemble.js'
 import { closeSession, proveWrites } from './raw-session.js'
 
 const START_LIMIT_MS = 60_000
@@ -116,6 +118,11 @@ export class TestEnsemble implements AsyncDisposable {
       }
     }
     throw environmentError(`no server could close the session: ${reasonOf(failure)}`, failure)
+  }
+
+  /** A client's own way to these servers, with a {@link FaultProxy} in front of each. To be disposed of by the caller. */
+  async proxied(options: Omit<FaultProxyOptions, 'port'> = {}): Promise<ProxiedEnsemble> {
+    return ProxiedEnsemble.start(this.members, options)
   }
 
   /** Ends all servers at once and removes what they wrote. Nothing happens to a given ensemble. Idempotent. */

@@ -5,9 +5,9 @@
 import { getEventListeners, setMaxListeners } from 'node:events'
 import { connect, hasCode, type Client } from 'latchkey'
 import { startServer } from 'latchkey/server'
+import { FaultProxy } from 'latchkey/testing'
 import { expect } from 'vitest'
 import { systemRuntime } from '../../src/runtime/runtime.js'
-import { DropProxy } from '../support/drop-proxy.js'
 import { holdings } from '../support/holdings.js'
 import { LeakAudit } from '../support/leak-audit.js'
 
@@ -66,17 +66,21 @@ async function round(client: Client, name: string, signal: AbortSignal, tally: T
 }
 
 /** Cuts at the rate that is asked for until the time is over; catches up where the timer was late. */
-async function cutFor(proxy: DropProxy, { cutsPerSecond, seconds }: StormOptions): Promise<void> {
+async function cutFor(proxy: FaultProxy, { cutsPerSecond, seconds }: StormOptions): Promise<number> {
   const start = clock.now()
+  let cuts = 0
   await new Promise<void>((resolve) => {
     const turn = (): void => {
       const elapsed = (clock.now() - start) / 1_000
-      while (proxy.cuts < Math.min(elapsed, seconds) * cutsPerSecond && proxy.cut());
+      // By turns in order and with a reset.
+      while (cuts < Math.min(elapsed, seconds) * cutsPerSecond && proxy.cutOldest(cuts % 2 ? 'reset' : 'end'))
+        cuts++
       if (elapsed >= seconds) resolve()
       else clock.setTimer(1, turn)
     }
     turn()
   })
+  return cuts
 }
 
 export async function storm(options: StormOptions): Promise<StormReport> {
@@ -88,7 +92,7 @@ export async function storm(options: StormOptions): Promise<StormReport> {
 
 async function rage(options: StormOptions): Promise<StormReport> {
   await using server = await startServer({ tickTimeMs: 500 })
-  await using proxy = await DropProxy.start(server.port)
+  await using proxy = await FaultProxy.inFrontOf(server)
   await using direct = await connect(server.connectString)
   await direct.create('/storm')
   await direct.create('/storm/shared')
@@ -106,7 +110,7 @@ async function rage(options: StormOptions): Promise<StormReport> {
   const work = clients.map(async (client, i) => {
     while (!over) await round(client, `${i}`, signal, tally)
   })
-  await cutFor(proxy, options)
+  const cuts = await cutFor(proxy, options)
   over = true
   await Promise.all(work)
   await Promise.all(clients.map(async (client) => client.ready()))
@@ -120,5 +124,5 @@ async function rage(options: StormOptions): Promise<StormReport> {
   expect(server.control.sessions()).toHaveLength(1)
   const { calls, succeeded, inDoubt } = tally
   const heapGrowthBytes = after.heapBytes - before.heapBytes
-  return { cuts: proxy.cuts, calls, succeeded, inDoubt, sessions, heapGrowthBytes }
+  return { cuts, calls, succeeded, inDoubt, sessions, heapGrowthBytes }
 }
