@@ -39,6 +39,11 @@ export interface TestEnsembleOptions {
   readonly systemProperties?: Readonly<Record<string, string>> | undefined
   /** Whether a server syncs its log to disk before it answers. Default true, as in production. */
   readonly forceSync?: boolean | undefined
+  /**
+   * `java`, on Linux: whether the servers reach each other through proxies of this process, so that `cutLink` can part
+   * two of them. Default false.
+   */
+  readonly cuttable?: boolean | undefined
   /** Allows `reconfig`. Default false. */
   readonly reconfig?: boolean | undefined
   /** The super user, as `user:base64(sha1(user:password))`. */

@@ -27,6 +27,8 @@ export interface FaultProxyOptions {
   readonly host?: string | undefined
   /** Default: a free one, which it keeps while it refuses connections. */
   readonly port?: number | undefined
+  /** Whether it looks for frames. False for another protocol than the clients': faults at a request are not done. Default true. */
+  readonly frames?: boolean | undefined
   /** More connections at a time are closed at once. Default 1,024. */
   readonly maxConnections?: number | undefined
 }
@@ -69,6 +71,7 @@ export class FaultProxy implements AsyncDisposable {
   readonly #random: Random
   readonly #maxConnections: number
   readonly #ownsPort: boolean
+  readonly #looksForFrames: boolean
   readonly #open = new Set<ProxiedConnection>()
   readonly #held = new Set<Direction>()
   readonly #paused = new Set<Direction>()
@@ -85,6 +88,7 @@ export class FaultProxy implements AsyncDisposable {
     this.connectString = `${host.includes(':') ? `[${host}]` : host}:${port}`
     this.#random = options.seed === undefined ? systemRandom : seededRandom(options.seed)
     this.#maxConnections = options.maxConnections ?? 1_024
+    this.#looksForFrames = options.frames ?? true
     this.#ownsPort = options.port === undefined
   }
 
@@ -221,6 +225,7 @@ export class FaultProxy implements AsyncDisposable {
     this.#counts.connections++
     const rules: ConnectionRules = {
       runtime: { clock: systemClock, random: this.#random },
+      looksForFrames: this.#looksForFrames,
       shape: (direction) => this.#shapes[direction],
       isHeld: (direction) => this.#held.has(direction),
       isPaused: (direction) => this.#paused.has(direction),

@@ -16,6 +16,7 @@ import { environmentError } from './environment-error.js'
 import { freePorts, returnPorts } from './free-port.js'
 import type { EnsembleProcesses, MemberProcess } from './member-process.js'
 import { Watchdog } from './watchdog.js'
+import { QuorumLinks, serverName } from './quorum-links.js'
 import { javaProgram, zooKeeperJars } from './zookeeper-jars.js'
 
 const HOST = '127.0.0.1'
@@ -38,6 +39,7 @@ export function configFile(
   directory: string,
   id: number,
   ensemble: readonly Ports[],
+  hostOf: (id: number) => string = () => HOST,
 ): string {
   const own = ensemble[id - 1]
   if (own === undefined) throw new RangeError(`no server ${id} among ${ensemble.length}`)
@@ -48,7 +50,9 @@ export function configFile(
   if (ensemble.length === 1) lines.push(`clientPort=${own.client}`, `clientPortAddress=${HOST}`)
   else {
     for (const [index, { client, quorum, election }] of ensemble.entries()) {
-      lines.push(`server.${index + 1}=${HOST}:${quorum}:${election}:participant;${HOST}:${client}`)
+      lines.push(
+        `server.${index + 1}=${hostOf(index + 1)}:${quorum}:${election}:participant;${HOST}:${client}`,
+      )
     }
   }
   return `${lines.join('\n')}\n`
@@ -206,6 +210,18 @@ function javaArguments(
   ]
 }
 
+/** Whom server `id` finds behind the names of the others. */
+async function namesOf(
+  links: QuorumLinks | undefined,
+  id: number,
+  home: string,
+): Promise<Record<string, string>> {
+  if (links === undefined) return {}
+  const hosts = join(home, 'hosts')
+  await writeFile(hosts, links.hostsFile(id))
+  return { 'jdk.net.hosts.file': hosts }
+}
+
 /**
  * Makes `servers` servers, not yet started. Fetches ZooKeeper first if it isn't there.
  *
@@ -226,6 +242,7 @@ export async function javaEngine(servers: number, options: TestEnsembleOptions):
     config: { ...security.config, ...common.config },
     systemProperties: { ...security.systemProperties, ...common.systemProperties },
   }
+  const links = options.cuttable === true ? await QuorumLinks.start(ports) : undefined
   const members = await Promise.all(
     ports.map(async (own, index) => {
       const id = index + 1
@@ -233,16 +250,19 @@ export async function javaEngine(servers: number, options: TestEnsembleOptions):
       await mkdir(home)
       await writeFile(join(home, 'myid'), `${id}\n`)
       const config = join(home, 'zoo.cfg')
-      await writeFile(config, configFile(settings, home, id, ports))
-      const args = javaArguments(jars.classpath, settings.systemProperties, config)
+      await writeFile(config, configFile(settings, home, id, ports, links && serverName))
+      const properties = { ...settings.systemProperties, ...(await namesOf(links, id, home)) }
+      const args = javaArguments(jars.classpath, properties, config)
       return new JavaMember(own, home, args, options.env ?? {}, watchdog)
     }),
   )
   return {
     members,
+    links,
     async [Symbol.asyncDispose]() {
       try {
         await Promise.all(members.map(async (member) => member.end('kill')))
+        await links?.[Symbol.asyncDispose]()
         await rm(directory, { recursive: true, force: true, maxRetries: 3 })
       } finally {
         watchdog.close()

@@ -1,3 +1,6 @@
+/** What an engine gives: servers that can be started and ended, without knowledge of ZooKeeper. */
+import type { QuorumLinks } from './quorum-links.js'
+
 /** What an engine gives for one server: the means to stop and start it, without knowledge of ZooKeeper. */
 export interface MemberProcess {
   readonly host: string
@@ -19,4 +22,6 @@ export interface MemberProcess {
 /** The servers of an ensemble, created but not started. */
 export interface EnsembleProcesses extends AsyncDisposable {
   readonly members: readonly MemberProcess[]
+  /** Between the servers, where they can be cut. */
+  readonly links?: QuorumLinks | undefined
 }

@@ -25,6 +25,7 @@ export type Direction = 'toServer' | 'toClient'
 /** What a connection is told by its proxy, and tells it. */
 export interface ConnectionRules {
   readonly runtime: Runtime
+  readonly looksForFrames: boolean
   shape(direction: Direction): LinkShape
   isHeld(direction: Direction): boolean
   isPaused(direction: Direction): boolean
@@ -141,6 +142,7 @@ export class ProxiedConnection {
 
   #fromClient(chunk: Buffer): void {
     if (this.#isCut) return
+    if (!this.#rules.looksForFrames) return this.#lanes.toServer.send(chunk)
     this.#requests.push(chunk, {
       bytes: (bytes) => this.#lanes.toServer.send(bytes),
       frame: (frame) => this.#onRequest(frame),
@@ -168,6 +170,7 @@ export class ProxiedConnection {
 
   #fromServer(chunk: Buffer): void {
     if (this.#isCut) return
+    if (!this.#rules.looksForFrames) return this.#lanes.toClient.send(chunk)
     this.#replies.push(chunk, {
       bytes: (bytes) => this.#lanes.toClient.send(bytes),
       frame: (frame) => this.#onReply(frame),

@@ -17,6 +17,7 @@ import { givenEngine } from './given-engine.js'
 import { javaEngine } from './java-engine.js'
 import type { EnsembleProcesses } from './member-process.js'
 import type { FaultProxyOptions } from './fault-proxy.js'
+import type { QuorumLinks } from './quorum-links.js'
 import { ProxiedEnsemble } from './proxied-ensemble.js'
 import { closeSession, proveWrites } from './raw-session.js'
 
@@ -118,6 +119,25 @@ export class TestEnsemble implements AsyncDisposable {
       }
     }
     throw environmentError(`no server could close the session: ${reasonOf(failure)}`, failure)
+  }
+
+  /**
+   * Parts two servers: nothing passes between them any more, and neither is told; their clients stay. Takes the option
+   * `cuttable`.
+   */
+  cutLink(a: EnsembleMember, b: EnsembleMember): void {
+    this.#cuttableLinks().cut(a.id, b.id)
+  }
+
+  /** Ends what `cutLink` began. */
+  async healLinks(): Promise<void> {
+    await this.#cuttableLinks().heal()
+  }
+
+  #cuttableLinks(): QuorumLinks {
+    const { links } = this.#processes
+    if (links === undefined) throw environmentError('the ensemble was not started with `cuttable`, by Java')
+    return links
   }
 
   /** A client's own way to these servers, with a {@link FaultProxy} in front of each. To be disposed of by the caller. */
