@@ -1,0 +1,151 @@
+/** One run: workers and nemesis at once, then everything healed, then the histories judged. */
+import { sleep } from '../../src/runtime/abort.js'
+import { systemClock } from '../../src/runtime/clock.js'
+import { audit, type Leftovers } from './audit.js'
+import { beliefsIn, Excuses } from './check/beliefs.js'
+import { checkFences, type FenceReport } from './check/fences.js'
+import { checkHolders, type Excess, type Violation } from './check/holders.js'
+import { checkProgress } from './check/progress.js'
+import { readHistory, type HistoryEvent } from './history.js'
+import { Nemesis } from './nemesis/nemesis.js'
+import { partition, serverFaults } from './nemesis/server-faults.js'
+import { workerFaults } from './nemesis/worker-faults.js'
+import type { TortureOptions } from './options.js'
+import { MAX_BACK_OFF_MS, Stage, TICK_MS } from './stage.js'
+
+export interface TortureReport {
+  readonly options: TortureOptions
+  readonly version: string
+  readonly seconds: number
+  readonly acquisitions: Readonly<Record<string, number>>
+  readonly processFaults: number
+  /** By track and kind. */
+  readonly faults: Readonly<Record<string, Readonly<Record<string, number>>>>
+  readonly proxyFaults: Readonly<Record<string, number>>
+  readonly excesses: readonly Excess[]
+  readonly lateGrants: Readonly<Record<string, number>>
+  readonly recoveriesMs: readonly number[]
+  readonly recoveryBoundMs: number
+  readonly failures: Readonly<Record<string, number>>
+  readonly fences: Omit<FenceReport, 'violations'> & { readonly lostUpdates: number }
+  readonly left: Leftovers
+  readonly violations: readonly Violation[]
+  readonly events: readonly HistoryEvent[]
+}
+
+/** A worker that was asked to end waits for its place in line, and at the worst for a dead session's. */
+function drainLimitMs({ sessionTimeoutMs }: TortureOptions): number {
+  return 2 * sessionTimeoutMs + 20_000
+}
+
+async function drain(stage: Stage): Promise<Violation[]> {
+  for (const { worker } of stage.staff) worker.stop()
+  const late = sleep(systemClock, drainLimitMs(stage.options)).then(() => 'late' as const)
+  await Promise.race([Promise.all(stage.staff.map(async ({ worker }) => worker.ended)), late])
+  const violations = stage.staff
+    .filter(({ worker }) => !worker.isGone || !worker.isDone)
+    .map(({ worker }) => ({
+      checker: 'stuck',
+      t: Number(process.hrtime.bigint() / 1_000n),
+      text: `${worker.name} ${worker.isGone ? 'ended by itself' : 'did not end when it was asked to'}`,
+    }))
+  for (const member of [...stage.staff]) {
+    await member.worker.kill()
+    await stage.dismiss(member)
+  }
+  return violations
+}
+
+/** @param keep - called with the histories' folder before it is removed. */
+export async function torture(
+  options: TortureOptions,
+  say: (text: string) => void,
+  keep: (folder: string, report: TortureReport) => Promise<void>,
+): Promise<TortureReport> {
+  await using stage = await Stage.start(options)
+  say(`ZooKeeper ${stage.ensemble.version} by ${options.engine}, seed ${options.seed}`)
+  for (let i = 0; i < options.workers; i++) await stage.spawn()
+  const start = systemClock.now()
+  await new Nemesis(stage, AbortSignal.timeout(options.minutes * 60_000)).rage()
+  const seconds = (systemClock.now() - start) / 1_000
+  say('the nemesis is done; waiting for the workers to end')
+  const notEnded = await drain(stage)
+  const lostUpdates = await stage.lostUpdates()
+  const left = await audit(stage)
+  const report = judge(stage, seconds, { notEnded, lostUpdates, left })
+  await keep(stage.folder, report)
+  return report
+}
+
+function judge(
+  stage: Stage,
+  seconds: number,
+  {
+    notEnded,
+    lostUpdates,
+    left,
+  }: { readonly notEnded: readonly Violation[]; readonly lostUpdates: number; readonly left: Leftovers },
+): TortureReport {
+  const { options } = stage
+  const events = readHistory(stage.folder)
+  const beliefs = beliefsIn(events)
+  const excuses = new Excuses(events, options.sessionTimeoutMs)
+  const holders = checkHolders(beliefs, excuses)
+  const recoveryBoundMs = options.sessionTimeoutMs + 2 * TICK_MS + MAX_BACK_OFF_MS
+  const progress = checkProgress(events, recoveryBoundMs)
+  const fences = checkFences(events, beliefs, excuses)
+  const end = events.at(-1)?.t ?? 0
+  const leftovers = [
+    ...left.orphans.map((path) => ({ checker: 'orphan', t: end, text: path })),
+    ...(left.watches === 0
+      ? []
+      : [{ checker: 'watches', t: end, text: `${left.watches} left on the servers` }]),
+    ...(lostUpdates === 0 ? [] : [{ checker: 'store', t: end, text: `${lostUpdates} lost updates` }]),
+  ]
+  const { processFaults, faults } = countFaults(events)
+  return {
+    options,
+    version: stage.ensemble.version,
+    seconds,
+    acquisitions: countBy(beliefs.map(({ recipe }) => recipe)),
+    processFaults,
+    faults,
+    proxyFaults: stage.proxyFaults,
+    excesses: holders.excesses,
+    lateGrants: holders.lateGrants,
+    recoveriesMs: progress.recoveriesMs,
+    recoveryBoundMs,
+    failures: progress.failures,
+    fences: { accepted: fences.accepted, refused: fences.refused, lostUpdates },
+    left,
+    violations: [
+      ...notEnded,
+      ...holders.violations,
+      ...progress.violations,
+      ...fences.violations,
+      ...leftovers,
+    ],
+    events,
+  }
+}
+
+export function countBy(names: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1
+  return counts
+}
+
+function countFaults(events: readonly HistoryEvent[]): Pick<TortureReport, 'processFaults' | 'faults'> {
+  const signals = new Map(
+    [...serverFaults, partition, ...workerFaults].map(({ kind, processes }) => [kind, processes]),
+  )
+  const faults: Record<string, Record<string, number>> = {}
+  let processFaults = 0
+  for (const event of events) {
+    if (event.e !== 'fault') continue
+    const kinds = (faults[event.track] ??= {})
+    kinds[event.kind] = (kinds[event.kind] ?? 0) + 1
+    processFaults += signals.get(event.kind) ?? 0
+  }
+  return { processFaults, faults }
+}
