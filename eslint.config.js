@@ -49,6 +49,7 @@ export default defineConfig(
       'bench/**',
       'test/run/**',
       'test/*/main.ts',
+      'test/torture/**',
       'test/interop/peers/**',
     ],
     rules: { 'no-console': 'off' },

@@ -1,11 +1,11 @@
 /** The npm package zookeeper behind our interface: what the interface promises, and what it says it can't do. */
+import { FaultProxy } from 'latchkey/testing'
 import { expect, test } from 'vitest'
 import { digestAcl, Mutex, OPEN_ACL, type WatchEvent } from 'latchkey'
 import { fromZooKeeper } from 'latchkey/zookeeper'
 import { startServer } from 'latchkey/server'
 import { servers } from '../support/ensemble.js'
 import { area, client, peer } from '../conformance/stage.js'
-import { DropProxy } from '../support/drop-proxy.js'
 import { listening, nativeClient, npmClient } from './npm-client.js'
 
 /** The package makes znodes by the old operation, whose reply has no stat. */
@@ -71,7 +71,7 @@ test('what the package has not is said, each with a way out', async () => {
 test('a watch is told once, also through a change of the session, and not after it was taken away', async () => {
   const path = await area(await peer())
   const own = await client()
-  await using proxy = await DropProxy.start(servers.members[0]!.port)
+  await using proxy = await FaultProxy.inFrontOf(`127.0.0.1:${servers.members[0]!.port}`)
   const npm = await npmClient(proxy.connectString)
   const seen: WatchEvent[] = []
   const removed: WatchEvent[] = []

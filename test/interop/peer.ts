@@ -64,7 +64,12 @@ export class Peer implements AsyncDisposable {
   }
 
   go(): void {
-    this.#child.stdin.write('go\n')
+    this.tell('go')
+  }
+
+  /** One line on its standard input. */
+  tell(line: string): void {
+    this.#child.stdin.write(`${line}\n`)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

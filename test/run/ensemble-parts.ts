@@ -3,9 +3,11 @@
  * said, with the number of tests that were not run for it. `LATCHKEY_REQUIRE=java,docker,kazoo,curator,driver` makes each
  * absence a failure, for machines that must have them.
  */
+import { join } from 'node:path'
 import type { EngineName } from '../../src/testing/index.js'
 import { findEngines } from '../../src/testing/index.js'
-import type { Outcome, Part } from './part.js'
+import { root, runCommand } from './command.js'
+import { outcomeOf, type Outcome, type Part } from './part.js'
 import { countTests, runProject } from './vitest.js'
 
 interface Finding {
@@ -91,6 +93,30 @@ function withClient(name: OtherClient, servers: 'embedded' | 'real'): Part {
       if (real === undefined)
         return missing('java', `with ${name} on real servers`, name, 'no engine is available')
       return withNote(await runProject(name, environment(real, 3)), `${detail}, on ${real}`)
+    },
+  }
+}
+
+/** Seven minutes where it has the machine to itself, one on a laptop. */
+const TORTURE = process.env['CI'] === undefined ? ['1', '500,5'] : ['7', '50000,60']
+
+/** Real servers, processes and faults; one check, whose figures are shown. */
+export function torturePart(): Part {
+  const [minutes = '1', atLeast = '1,1'] = TORTURE
+  return {
+    name: `torture (${minutes} min)`,
+    group: 'torture',
+    run: async () => {
+      const { available, detail } = await engine('java')
+      if (!available) {
+        const note = `not run: torture of a real ensemble: ${detail}`
+        const isRequired = required.has('java')
+        return { passed: 0, failed: isRequired ? 1 : 0, skipped: 1, output: note, notes: [note] }
+      }
+      const program = ['--import', 'tsx', join(root, 'test/torture/main.ts')]
+      const args = [...program, '--minutes', minutes, '--at-least', atLeast]
+      const result = await runCommand(process.execPath, args, { timeoutMs: 15 * 60_000 })
+      return { ...outcomeOf(result), notes: result.output.trim().split('\n') }
     },
   }
 }

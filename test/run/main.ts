@@ -4,7 +4,7 @@
  * The last line is `N passed, N failed`, with `, N skipped` behind it where there are tests that were not run.
  */
 import { canaryPart } from './canary-part.js'
-import { ensembleParts } from './ensemble-parts.js'
+import { ensembleParts, torturePart } from './ensemble-parts.js'
 import { sum, type Outcome, type Part } from './part.js'
 import { packageParts, staticParts } from './static-parts.js'
 import { simulationPart } from './simulation-part.js'
@@ -34,6 +34,7 @@ function allParts(): Part[] {
     },
     simulationPart(),
     ...ensembleParts(),
+    torturePart(),
   ]
 }
 

@@ -16,7 +16,7 @@ export interface Part {
   readonly name: string
   /** What `npm test -- NAME` selects it by, besides its name. */
   readonly group:
-    'simulation' | 'canaries' | 'storm' | 'static' | 'package' | 'unit' | 'embedded' | 'ensemble'
+    'simulation' | 'canaries' | 'storm' | 'torture' | 'static' | 'package' | 'unit' | 'embedded' | 'ensemble'
   run(): Promise<Outcome>
 }
 

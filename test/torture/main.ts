@@ -2,12 +2,14 @@
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readOptions, usage, type TortureOptions } from './options.js'
+import { peers } from './peers/main.js'
 import { plotOf } from './plot.js'
 import { reportText, summary } from './report.js'
 import { torture } from './run.js'
 
 async function main(): Promise<number> {
   const args = process.argv.slice(2)
+  if (args[0] === 'peers') return peers(args.slice(1))
   let options: TortureOptions
   try {
     options = readOptions(args)

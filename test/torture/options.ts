@@ -13,6 +13,8 @@ export interface TortureOptions {
   /** Of each client. */
   readonly tasks: number
   readonly sessionTimeoutMs: number
+  /** Fewer of these are a failure too. */
+  readonly atLeast: { readonly acquisitions: number; readonly processFaults: number }
   /** Where report, plot and, on a violation, the histories go. */
   readonly out: string
 }
@@ -25,6 +27,7 @@ export const usage = `usage: npm run torture -- [options]
   --workers N        worker processes (default 3), each with --clients C sessions (default 3) and --tasks T
                      tasks a session (default 4)
   --session MS       session timeout (default 3000)
+  --at-least A,F     fail with fewer than A acquisitions or F process faults (default 1,1)
   --out FOLDER       report.md, plot.svg, and the histories if something is wrong (default temp/torture)
 or:    npm run torture -- peers [--rounds N] [--seed S] [--out FOLDER]`
 
@@ -47,12 +50,14 @@ export function readOptions(args: readonly string[]): TortureOptions {
       clients: text,
       tasks: text,
       session: text,
+      'at-least': text,
       out: text,
     },
   })
   const engine = values.engine ?? 'java'
   if (engine !== 'java' && engine !== 'docker')
     throw new TypeError(`--engine must be java or docker, got ${engine}`)
+  const [acquisitions = 1, processFaults = 1] = (values['at-least'] ?? '1,1').split(',').map(Number)
   const names = values.recipes?.split(',') ?? recipes.map(({ name }) => name)
   return {
     minutes: number(values.minutes, 5, 'minutes'),
@@ -63,6 +68,7 @@ export function readOptions(args: readonly string[]): TortureOptions {
     clients: number(values.clients, 3, 'clients'),
     tasks: number(values.tasks, 4, 'tasks'),
     sessionTimeoutMs: number(values.session, 3_000, 'session'),
+    atLeast: { acquisitions, processFaults },
     out: values.out ?? 'temp/torture',
   }
 }

@@ -6,12 +6,13 @@ import { beliefsIn, Excuses } from './check/beliefs.js'
 import { checkFences, type FenceReport } from './check/fences.js'
 import { checkHolders, type Excess, type Violation } from './check/holders.js'
 import { checkProgress } from './check/progress.js'
+import { countBy } from './count-by.js'
 import { readHistory, type HistoryEvent } from './history.js'
 import { Nemesis } from './nemesis/nemesis.js'
 import { partition, serverFaults } from './nemesis/server-faults.js'
 import { workerFaults } from './nemesis/worker-faults.js'
 import type { TortureOptions } from './options.js'
-import { MAX_BACK_OFF_MS, Stage, TICK_MS } from './stage.js'
+import { MAX_BACK_OFF_MS, Stage, SYNC_LIMIT_TICKS, TICK_MS } from './stage.js'
 
 export interface TortureReport {
   readonly options: TortureOptions
@@ -65,6 +66,7 @@ export async function torture(
   await using stage = await Stage.start(options)
   say(`ZooKeeper ${stage.ensemble.version} by ${options.engine}, seed ${options.seed}`)
   for (let i = 0; i < options.workers; i++) await stage.spawn()
+  await Promise.all(stage.staff.map(async ({ worker }) => worker.ready))
   const start = systemClock.now()
   await new Nemesis(stage, AbortSignal.timeout(options.minutes * 60_000)).rage()
   const seconds = (systemClock.now() - start) / 1_000
@@ -90,7 +92,14 @@ function judge(
   const events = readHistory(stage.folder)
   const beliefs = beliefsIn(events)
   const excuses = new Excuses(events, options.sessionTimeoutMs)
-  const holders = checkHolders(beliefs, excuses)
+  const holders = checkHolders(beliefs, excuses, {
+    // As long as the process stood still, which is what excuses it.
+    stall: Infinity,
+    // Until the client finds out, at the latest by its own clock.
+    expiry: options.sessionTimeoutMs,
+    // A follower serves on until it misses its leader.
+    cut: SYNC_LIMIT_TICKS * TICK_MS,
+  })
   const recoveryBoundMs = options.sessionTimeoutMs + 2 * TICK_MS + MAX_BACK_OFF_MS
   const progress = checkProgress(events, recoveryBoundMs)
   const fences = checkFences(events, beliefs, excuses)
@@ -103,6 +112,11 @@ function judge(
     ...(lostUpdates === 0 ? [] : [{ checker: 'store', t: end, text: `${lostUpdates} lost updates` }]),
   ]
   const { processFaults, faults } = countFaults(events)
+  const { atLeast } = options
+  const tooFew = [
+    ...(beliefs.length >= atLeast.acquisitions ? [] : [`${beliefs.length} acquisitions`]),
+    ...(processFaults >= atLeast.processFaults ? [] : [`${processFaults} process faults`]),
+  ].map((text) => ({ checker: 'too few', t: end, text }))
   return {
     options,
     version: stage.ensemble.version,
@@ -124,15 +138,10 @@ function judge(
       ...progress.violations,
       ...fences.violations,
       ...leftovers,
+      ...tooFew,
     ],
     events,
   }
-}
-
-export function countBy(names: readonly string[]): Record<string, number> {
-  const counts: Record<string, number> = {}
-  for (const name of names) counts[name] = (counts[name] ?? 0) + 1
-  return counts
 }
 
 function countFaults(events: readonly HistoryEvent[]): Pick<TortureReport, 'processFaults' | 'faults'> {

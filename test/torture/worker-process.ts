@@ -1,6 +1,7 @@
 /** A worker as the nemesis sees it: a process that can be stopped, killed and asked to end, and its clients' sessions. */
 import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { deferred } from '../../src/runtime/deferred.js'
 import type { Watchdog } from '../../src/testing/watchdog.js'
 import type { FromWorker, SessionNews, StallPoint, WorkerOptions } from './messages.js'
 
@@ -9,6 +10,8 @@ export class WorkerProcess {
   readonly sessions = new Map<number, SessionNews>()
   /** Resolves when it is gone. */
   readonly ended: Promise<void>
+  /** One of its clients is connected: it is at work. */
+  readonly ready: Promise<void>
   isPaused = false
   isGone = false
   /** It did all that it was asked for. */
@@ -21,7 +24,10 @@ export class WorkerProcess {
     this.#child = fork(program, [JSON.stringify(options)], { execArgv: ['--import', 'tsx'] })
     const { pid } = this.#child
     if (pid !== undefined) watchdog.keep('process', pid)
+    const ready = deferred<undefined>()
+    this.ready = ready.promise
     this.#child.on('message', (message: FromWorker) => {
+      if ('ready' in message) ready.resolve(undefined)
       if ('session' in message) this.sessions.set(message.session.client, message.session)
       if ('done' in message) this.isDone = true
     })
@@ -29,6 +35,7 @@ export class WorkerProcess {
     this.ended = new Promise((resolve) => {
       this.#child.once('exit', () => {
         this.isGone = true
+        ready.resolve(undefined)
         if (pid !== undefined) watchdog.forget('process', pid)
         resolve()
       })

@@ -62,9 +62,9 @@ async function work(granted: Granted, random: Random, signal: AbortSignal, id: s
     history.write({ e: 'fence', t: now(), id, ok })
   }
   const dice = random.next()
-  if (dice < 0.15) await sleep(systemClock, random.next() * 15, signal).catch(() => undefined)
-  else if (dice < 0.16) await sleep(systemClock, 200 + random.next() * 1_500, signal).catch(() => undefined)
-  else if (dice < 0.2) await granted.confirm().catch(() => undefined)
+  if (dice < 0.1) await sleep(systemClock, random.next() * 15, signal).catch(() => undefined)
+  else if (dice < 0.108) await sleep(systemClock, 200 + random.next() * 1_500, signal).catch(() => undefined)
+  else if (dice < 0.13) await granted.confirm().catch(() => undefined)
 }
 
 async function hold(zk: Client, granted: Granted, random: Random, id: string, recipe: string): Promise<void> {
@@ -125,6 +125,7 @@ async function client(connectString: string, index: number): Promise<void> {
     if (state === 'connected') report()
   })
   report()
+  tell({ ready: true })
   const tasks = Array.from({ length: tasksPerClient }, async (_, task) => {
     const random = seededRandom(seed + 1_000 * index + task)
     const name = options.recipes[(index * tasksPerClient + task) % options.recipes.length] ?? 'mutex'
@@ -153,7 +154,6 @@ process.on('uncaughtException', (error) => {
 watchOwnPulse()
 history.write({ e: 'begin', t: now(), w: options.name })
 const clients = options.connectStrings.map(async (connectString, index) => client(connectString, index))
-tell({ ready: true })
 await Promise.all(clients)
 store.close()
 tell({ done: true })

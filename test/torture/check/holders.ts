@@ -15,6 +15,8 @@ export interface Violation {
 export interface Excess {
   readonly cause: Cause
   readonly us: number
+  /** Who. */
+  readonly text: string
 }
 
 export interface HoldersReport {
@@ -30,7 +32,12 @@ interface Entry extends Belief {
 
 const isExclusive = ({ share, capacity }: Claim): boolean => share === capacity
 
-export function checkHolders(beliefs: readonly Belief[], excuses: Excuses): HoldersReport {
+/** @param boundsMs - how long a belief may go beyond ownership, by its cause: the most that the cause explains. */
+export function checkHolders(
+  beliefs: readonly Belief[],
+  excuses: Excuses,
+  boundsMs: Readonly<Record<Cause, number>>,
+): HoldersReport {
   const byPath = new Map<string, Entry[]>()
   for (const belief of beliefs)
     for (const claim of belief.claims) {
@@ -48,6 +55,9 @@ export function checkHolders(beliefs: readonly Belief[], excuses: Excuses): Hold
     sweep(entries, excuses, report)
     checkOrder(entries, excuses, report)
   }
+  for (const { cause, us, text } of report.excesses)
+    if (us > boundsMs[cause] * 1_000)
+      report.violations.push({ checker: 'bound', t: 0, text: `${cause}: ${us / 1_000} ms: ${text}` })
   return report
 }
 
@@ -73,7 +83,11 @@ function sweep(entries: readonly Entry[], excuses: Excuses, { violations, excess
         const cause = excuses.of(stale, entry.from, until)
         if (cause === undefined) unexcused += other.claim.share
         else if (isExclusive(entry.claim) || isExclusive(other.claim))
-          excesses.push({ cause, us: until - entry.from })
+          excesses.push({
+            cause,
+            us: until - entry.from,
+            text: `${path}: ${describe(other)}, ${describe(entry)}`,
+          })
       }
       if (unexcused > capacity) {
         const who = active.map(describe).join('; ')

@@ -44,6 +44,8 @@ function recoveries(
       violations.push({ checker: 'comes back', t: healed.t, text })
       healed = undefined
     }
+    // Broken again before the time was over: it says nothing.
+    if (event.e === 'fault' && event.track === 'server') healed = undefined
     if (event.e === 'healed') healed = event
     if (event.e === 'grant' && healed !== undefined) {
       recoveriesMs.push((event.t - healed.t) / 1_000)

@@ -12,12 +12,12 @@ import { networkFaults, sprinkle } from './network-faults.js'
 import { partition, serverFaults } from './server-faults.js'
 import { workerFaults } from './worker-faults.js'
 
-const STORM_MS = 20_000
-const CALM_MS = 6_000
+const STORM_MS = 15_000
+const CALM_MS = 10_000
 
 /** How long a track rests between two faults. */
 const RESTS: Readonly<Record<Fault['track'], readonly [number, number]>> = {
-  server: [600, 1_500],
+  server: [1_000, 2_500],
   worker: [200, 1_200],
   network: [100, 800],
 }

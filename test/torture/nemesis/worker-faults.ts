@@ -45,7 +45,9 @@ async function stall(turn: Turn): Promise<string | undefined> {
   const chosen = anybody(turn)
   const at = pick(turn.random, stallPoints)
   if (chosen === undefined || at === undefined) return undefined
-  const ms = Math.floor(50 + turn.random.next() * (turn.stage.options.sessionTimeoutMs + 1_000))
+  const { sessionTimeoutMs } = turn.stage.options
+  // As often for longer than the session lasts as for less.
+  const ms = Math.floor(50 + turn.random.next() * 2 * (sessionTimeoutMs + 500))
   chosen.worker.stall(at, ms)
   await turn.pause(ms)
   return `${chosen.worker.name} when ${at}, ${ms} ms`

@@ -1,11 +1,14 @@
 /** The recipes that can be tortured, by name. A new one is a line here. */
+import { bargingMutex, forgetfulMutex } from './canaries.js'
 import { multiLock, mutex, readWriteLock, semaphore } from './locks.js'
 import type { TortureRecipe } from './recipe.js'
 
 export const recipes: readonly TortureRecipe[] = [mutex, readWriteLock, semaphore, multiLock]
 
+const canaries: readonly TortureRecipe[] = [bargingMutex, forgetfulMutex]
+
 export function recipeNamed(name: string): TortureRecipe {
-  const found = recipes.find((recipe) => recipe.name === name)
+  const found = [...recipes, ...canaries].find((recipe) => recipe.name === name)
   if (found !== undefined) return found
   throw new RangeError(
     `no recipe is called ${name}; there are: ${recipes.map((recipe) => recipe.name).join(', ')}`,

@@ -3,9 +3,9 @@ import { Mutex, MultiLock, ReadWriteLock, Semaphore, type Hold } from '../../../
 import type { Claim } from '../history.js'
 import { pickKey, type Granted, type TortureRecipe } from './recipe.js'
 
-const MUTEXES = 24
-const READ_WRITE_LOCKS = 8
-const SEMAPHORES = 6
+const MUTEXES = 30
+const READ_WRITE_LOCKS = 20
+const SEMAPHORES = 8
 const PERMITS = 4
 /** More readers than there are contenders. */
 const MANY = 1_000_000

@@ -1,0 +1,70 @@
+/** `npm run torture -- peers`: kazoo's Lock, Curator's InterProcessMutex and our Mutex through the same faults. */
+import { execFile } from 'node:child_process'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs, promisify } from 'node:util'
+import manifest from '../../../package.json' with { type: 'json' }
+import { TestEnsemble } from '../../../src/testing/index.js'
+import { compileCuratorPeers, findCurator, findKazoo, peerProgram } from '../../support/foreign-clients.js'
+import { score, scoreTable, type PeerScore } from './score.js'
+import { runPeers, type PeerKind } from './workload.js'
+
+/** Debian's jars do not say; its package does. */
+async function curatorVersion(detail: string): Promise<string> {
+  const query = ['-W', '-f', '${Version}', 'libcurator-recipes-java']
+  const found = await promisify(execFile)('dpkg-query', query).catch(() => undefined)
+  return found === undefined ? detail : found.stdout
+}
+
+async function kindsHere(classes: string): Promise<PeerKind[]> {
+  const latchkey: PeerKind = {
+    name: 'latchkey',
+    version: manifest.version,
+    command: (args) => [process.execPath, '--import', 'tsx', peerProgram('latchkey/tortured.ts'), ...args],
+  }
+  const kinds = [latchkey]
+  const kazoo = await findKazoo()
+  const program = peerProgram('kazoo/tortured.py')
+  if (kazoo.available)
+    kinds.push({
+      name: 'kazoo',
+      version: kazoo.detail.replace('kazoo ', ''),
+      command: (args) => [kazoo.python, program, ...args],
+    })
+  const curator = await findCurator()
+  if (!curator.available) return kinds
+  const java = await compileCuratorPeers(classes)
+  const version = await curatorVersion(curator.detail)
+  return [...kinds, { name: 'curator', version, command: (args) => [...java, 'Tortured', ...args] }]
+}
+
+export async function peers(args: readonly string[]): Promise<number> {
+  const text = { type: 'string' } as const
+  const { values } = parseArgs({
+    args: [...args],
+    options: { rounds: text, seed: text, out: text, only: text },
+  })
+  const rounds = Number(values.rounds ?? 4)
+  const seed = Number(values.seed ?? 1)
+  const out = values.out ?? 'temp/torture'
+  const classes = mkdtempSync(join(tmpdir(), 'latchkey-peers-'))
+  const scores: PeerScore[] = []
+  try {
+    await using ensemble = await TestEnsemble.start({ engine: 'java', tickTimeMs: 300, forceSync: false })
+    for (const kind of await kindsHere(classes)) {
+      if (values.only !== undefined && values.only !== kind.name) continue
+      console.log(`${kind.name} ${kind.version}: ${rounds} rounds`)
+      scores.push(score(await runPeers(ensemble, kind, { rounds, seed })))
+    }
+    const made = `ZooKeeper ${ensemble.version}, three servers; seed ${seed}, ${rounds} rounds\n\n${scoreTable(scores)}\n`
+    mkdirSync(out, { recursive: true })
+    writeFileSync(join(out, 'peers.md'), made)
+    console.log(made)
+  } finally {
+    await rm(classes, { recursive: true, force: true })
+  }
+  const ours = scores.find(({ name }) => name === 'latchkey')
+  return ours === undefined || ours.ghosts + ours.overlaps + ours.stale + ours.stuck === 0 ? 0 : 1
+}
