@@ -21,22 +21,18 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'src/api',
   ],
   'src/server': ['src/protocol', 'src/codec', 'src/transport', 'src/runtime', 'src/api'],
-<<<<<<< HEAD
   // Beyond the public entries only the ground that these stand on: time must come from src/runtime here too.
-  // A simulated cluster also lays the network between its processes, on the transport's own terms.
-  'src/testing': ['src/index.ts', 'src/server/index.ts', 'src/transport', 'src/runtime', 'src/api'],
-=======
-  // Beyond the public entries only the ground that these stand on: time must come from src/runtime here too. The fault
-  // proxy reads what passes through it, so it knows the bytes (codec) and the tables of requests (protocol).
+  // A simulated cluster also lays the network between its processes, on the transport's own terms; the fault proxy reads
+  // what passes through it, so it knows the bytes (codec) and the tables of requests (protocol).
   'src/testing': [
     'src/index.ts',
     'src/server/index.ts',
+    'src/transport',
     'src/codec',
     'src/protocol',
     'src/runtime',
     'src/api',
   ],
->>>>>>> 148d4c7 (FaultProxy: a proxy that understands ZooKeeper's frames, in place of the storm's drop proxy)
   'src/cli': ['src/index.ts', 'src/server/index.ts'],
   'src/index.ts': [
     'src/client',
