@@ -13,7 +13,7 @@ import { seededRandom, systemRandom } from '../runtime/random.js'
 import { environmentError } from './environment-error.js'
 import { freePorts, returnPorts } from './free-port.js'
 import { Injection, type InjectedFault, type InjectOptions } from './injection.js'
-import { ProxiedConnection, type ConnectionRules, type Direction } from './proxied-connection.js'
+import { ProxiedConnection, type ConnectionRules, type LinkDirection } from './proxied-connection.js'
 import type { ProxiedRequest } from './proxied-request.js'
 import type { LinkShape } from './proxy-lane.js'
 
@@ -44,11 +44,11 @@ export interface FaultProxyStats {
   readonly faults: Readonly<Record<string, number>>
 }
 
-export type DirectionChoice = Direction | 'both'
+export type LinkDirections = LinkDirection | 'both'
 
-const BOTH: readonly Direction[] = ['toServer', 'toClient']
+const BOTH: readonly LinkDirection[] = ['toServer', 'toClient']
 
-function directionsOf(choice: DirectionChoice): readonly Direction[] {
+function directionsOf(choice: LinkDirections): readonly LinkDirection[] {
   if (choice === 'both') return BOTH
   if (!BOTH.includes(choice))
     throw new TypeError(`direction must be toServer, toClient or both, got ${choice}`)
@@ -73,9 +73,9 @@ export class FaultProxy implements AsyncDisposable {
   readonly #ownsPort: boolean
   readonly #looksForFrames: boolean
   readonly #open = new Set<ProxiedConnection>()
-  readonly #held = new Set<Direction>()
-  readonly #paused = new Set<Direction>()
-  readonly #shapes: Record<Direction, LinkShape> = { toServer: {}, toClient: {} }
+  readonly #held = new Set<LinkDirection>()
+  readonly #paused = new Set<LinkDirection>()
+  readonly #shapes: Record<LinkDirection, LinkShape> = { toServer: {}, toClient: {} }
   readonly #counts = { connections: 0, request: 0, reply: 0 }
   readonly #faults: Record<string, number> = {}
   #injections: Injection[] = []
@@ -128,7 +128,7 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   /** How bytes travel from now on: latency, jitter, small pieces, slowly. Replaces what was said before. */
-  shape(shape: LinkShape, direction: DirectionChoice = 'both'): void {
+  shape(shape: LinkShape, direction: LinkDirections = 'both'): void {
     for (const each of directionsOf(direction)) this.#shapes[each] = { ...shape }
   }
 
@@ -136,13 +136,13 @@ export class FaultProxy implements AsyncDisposable {
    * Nothing arrives any more, neither bytes nor the end of a connection, and neither side is told: a black hole, or, in
    * one direction, a half-open connection. As on a real network all of it arrives after `heal`, if both still wait.
    */
-  blackHole(direction: DirectionChoice = 'both'): void {
+  blackHole(direction: LinkDirections = 'both'): void {
     for (const each of directionsOf(direction)) this.#held.add(each)
     this.#countFault('black-hole')
   }
 
   /** Bytes wait until `heal`; the end of a connection passes, as from a server that hangs. */
-  pause(direction: DirectionChoice = 'both'): void {
+  pause(direction: LinkDirections = 'both'): void {
     for (const each of directionsOf(direction)) this.#paused.add(each)
     this.#countFault('pause')
   }
@@ -205,7 +205,7 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   /** Sends bytes of your own on all open connections, in line with the others. */
-  send(bytes: Uint8Array, direction: Direction = 'toClient'): void {
+  send(bytes: Uint8Array, direction: LinkDirection = 'toClient'): void {
     for (const connection of this.#open) connection.send(direction, Buffer.from(bytes))
     this.#countFault('bytes')
   }

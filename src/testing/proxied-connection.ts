@@ -20,15 +20,15 @@ const LENGTH_BYTES = 4
 const NEVER_SENT_XID = 0x7abcdef0
 const MAX_FRAME_BYTES = 16 * 1024 * 1024
 
-export type Direction = 'toServer' | 'toClient'
+export type LinkDirection = 'toServer' | 'toClient'
 
 /** What a connection is told by its proxy, and tells it. */
 export interface ConnectionRules {
   readonly runtime: Runtime
   readonly looksForFrames: boolean
-  shape(direction: Direction): LinkShape
-  isHeld(direction: Direction): boolean
-  isPaused(direction: Direction): boolean
+  shape(direction: LinkDirection): LinkShape
+  isHeld(direction: LinkDirection): boolean
+  isPaused(direction: LinkDirection): boolean
   faultFor(request: ProxiedRequest): Injection | undefined
   count(what: 'request' | 'reply'): void
   onFault(injection: Injection, request: ProxiedRequest): void
@@ -44,7 +44,7 @@ export class ProxiedConnection {
   readonly #rules: ConnectionRules
   readonly #near: Socket
   readonly #far: Socket
-  readonly #lanes: Readonly<Record<Direction, ProxyLane>>
+  readonly #lanes: Readonly<Record<LinkDirection, ProxyLane>>
   readonly #requests = new FrameGate(MAX_FRAME_BYTES)
   readonly #replies = new FrameGate(MAX_FRAME_BYTES)
   /** By xid; the handshake has the xid 0, which no request has. */
@@ -61,7 +61,7 @@ export class ProxiedConnection {
     this.#rules = rules
     this.#near = near
     this.#far = far
-    const lane = (direction: Direction, source: Socket, target: Socket): ProxyLane =>
+    const lane = (direction: LinkDirection, source: Socket, target: Socket): ProxyLane =>
       new ProxyLane(rules.runtime, source, target, {
         shape: () => rules.shape(direction),
         isHeld: () => rules.isHeld(direction) || rules.isPaused(direction),
@@ -87,7 +87,7 @@ export class ProxiedConnection {
   }
 
   /** Bytes of nobody, in line with the others. */
-  send(direction: Direction, bytes: Buffer): void {
+  send(direction: LinkDirection, bytes: Buffer): void {
     this.#lanes[direction].send(bytes)
   }
 
@@ -106,7 +106,7 @@ export class ProxiedConnection {
     this.#far.destroy()
   }
 
-  #passEnds(source: Socket, target: Socket, direction: Direction, gate: FrameGate): void {
+  #passEnds(source: Socket, target: Socket, direction: LinkDirection, gate: FrameGate): void {
     let hadError = false
     const pass = (act: () => void): void => {
       if (this.#isCut) return
@@ -213,7 +213,7 @@ export class ProxiedConnection {
   }
 
   /** Both ends, when what is in line in `direction` has gone. From now on nothing more is passed. */
-  #cutBehind(direction: Direction, { injection, request }: Awaited): void {
+  #cutBehind(direction: LinkDirection, { injection, request }: Awaited): void {
     this.#isCut = true
     this.#rules.onFault(injection, request)
     this.#lanes[direction].then(() => this.cut(injection.cut))
