@@ -15,12 +15,23 @@ const MAY_SLEEP: Readonly<Record<string, string>> = {
   'test/support/file-audit.test.ts': 'a timer that is planted to be found: nobody waits for it',
   'test/run/command.ts': 'the time limit of a program that hangs: nothing waits for it to pass',
   ...Object.fromEntries(
-    ['contender', 'multi-contender', 'read-write-contender', 'semaphore-contender', 'value-contender'].map(
-      (name) => [
-        `test/interop/peers/latchkey/${name}.ts`,
-        'a peer that works between its read and its write: no test waits for it',
-      ],
-    ),
+    [
+      'contender',
+      'multi-contender',
+      'read-write-contender',
+      'semaphore-contender',
+      'value-contender',
+      'tortured',
+    ].map((name) => [
+      `test/interop/peers/latchkey/${name}.ts`,
+      'a peer that works between its read and its write: no test waits for it',
+    ]),
+  ),
+  ...Object.fromEntries(
+    ['audit', 'nemesis/nemesis', 'peers/workload', 'run', 'worker'].map((name) => [
+      `test/torture/${name}.ts`,
+      'real processes in real time: how long a fault lasts, how long a lock is held',
+    ]),
   ),
 }
 

@@ -7,7 +7,7 @@ import { checkFences, type FenceReport } from './check/fences.js'
 import { checkHolders, type Excess, type Violation } from './check/holders.js'
 import { checkProgress } from './check/progress.js'
 import { countBy } from './count-by.js'
-import { readHistory, type HistoryEvent } from './history.js'
+import { now, readHistory, type HistoryEvent } from './history.js'
 import { Nemesis } from './nemesis/nemesis.js'
 import { partition, serverFaults } from './nemesis/server-faults.js'
 import { workerFaults } from './nemesis/worker-faults.js'
@@ -47,7 +47,7 @@ async function drain(stage: Stage): Promise<Violation[]> {
     .filter(({ worker }) => !worker.isGone || !worker.isDone)
     .map(({ worker }) => ({
       checker: 'stuck',
-      t: Number(process.hrtime.bigint() / 1_000n),
+      t: now(),
       text: `${worker.name} ${worker.isGone ? 'ended by itself' : 'did not end when it was asked to'}`,
     }))
   for (const member of [...stage.staff]) {
@@ -103,20 +103,8 @@ function judge(
   const recoveryBoundMs = options.sessionTimeoutMs + 2 * TICK_MS + MAX_BACK_OFF_MS
   const progress = checkProgress(events, recoveryBoundMs)
   const fences = checkFences(events, beliefs, excuses)
-  const end = events.at(-1)?.t ?? 0
-  const leftovers = [
-    ...left.orphans.map((path) => ({ checker: 'orphan', t: end, text: path })),
-    ...(left.watches === 0
-      ? []
-      : [{ checker: 'watches', t: end, text: `${left.watches} left on the servers` }]),
-    ...(lostUpdates === 0 ? [] : [{ checker: 'store', t: end, text: `${lostUpdates} lost updates` }]),
-  ]
   const { processFaults, faults } = countFaults(events)
-  const { atLeast } = options
-  const tooFew = [
-    ...(beliefs.length >= atLeast.acquisitions ? [] : [`${beliefs.length} acquisitions`]),
-    ...(processFaults >= atLeast.processFaults ? [] : [`${processFaults} process faults`]),
-  ].map((text) => ({ checker: 'too few', t: end, text }))
+  const verdicts = [notEnded, holders.violations, progress.violations, fences.violations]
   return {
     options,
     version: stage.ensemble.version,
@@ -133,15 +121,35 @@ function judge(
     fences: { accepted: fences.accepted, refused: fences.refused, lostUpdates },
     left,
     violations: [
-      ...notEnded,
-      ...holders.violations,
-      ...progress.violations,
-      ...fences.violations,
-      ...leftovers,
-      ...tooFew,
+      ...verdicts.flat(),
+      ...remains({ left, lostUpdates }),
+      ...tooFew(options, beliefs.length, processFaults),
     ],
     events,
   }
+}
+
+/** What should not be there in the end. */
+function remains({
+  left,
+  lostUpdates,
+}: {
+  readonly left: Leftovers
+  readonly lostUpdates: number
+}): Violation[] {
+  const found: Omit<Violation, 't'>[] = left.orphans.map((path) => ({ checker: 'orphan', text: path }))
+  if (left.watches > 0) found.push({ checker: 'watches', text: `${left.watches} left on the servers` })
+  if (lostUpdates > 0) found.push({ checker: 'store', text: `${lostUpdates} lost updates` })
+  return found.map((each) => ({ ...each, t: now() }))
+}
+
+/** A run in which nothing happened shows nothing. */
+function tooFew({ atLeast }: TortureOptions, acquisitions: number, processFaults: number): Violation[] {
+  const found = [
+    ...(acquisitions >= atLeast.acquisitions ? [] : [`${acquisitions} acquisitions`]),
+    ...(processFaults >= atLeast.processFaults ? [] : [`${processFaults} process faults`]),
+  ]
+  return found.map((text) => ({ checker: 'too few', t: now(), text }))
 }
 
 function countFaults(events: readonly HistoryEvent[]): Pick<TortureReport, 'processFaults' | 'faults'> {

@@ -16,12 +16,13 @@ export const WORKLOAD = {
   processes: 4,
   keys: 3,
   sessionTimeoutMs: 6_000,
-  limitMs: 2_000,
+  /** Short, so that some give up while their requests are being lost. */
+  limitMs: 500,
   stormMs: 10_000,
   blackHoleMs: 3_000,
   graceMs: 2_500,
-  /** Of the reply to a create or delete being lost; a third of that: of the request. */
-  loss: 0.03,
+  /** Of the reply to a create or delete being lost; and as often the request. */
+  loss: 0.08,
 } as const
 
 /** Of all its clients' processes, an acquire and what else is under way ends by then. */
@@ -90,7 +91,7 @@ function loseSome({ way }: Tortured): void {
   const operation = ['create', 'delete']
   for (const proxy of way.proxies) {
     proxy.inject('drop-after', { operation, probability: WORKLOAD.loss, times: Infinity })
-    proxy.inject('drop-before', { operation, probability: WORKLOAD.loss / 3, times: Infinity })
+    proxy.inject('drop-before', { operation, probability: WORKLOAD.loss, times: Infinity })
   }
 }
 
