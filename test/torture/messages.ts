@@ -29,4 +29,7 @@ export interface SessionNews {
 }
 
 export type FromWorker =
-  { readonly session: SessionNews } | { readonly ready: true } | { readonly done: true }
+  | { readonly session: SessionNews }
+  | { readonly ready: true }
+  | { readonly grants: number }
+  | { readonly done: true }

@@ -42,6 +42,8 @@ export class Stage implements AsyncDisposable {
   readonly #watchdog: Watchdog
   readonly #store: ChildProcess
   readonly #storeSocket: string
+  /** Of workers that are gone. */
+  #grants = 0
   #spawned = 0
 
   private constructor(options: TortureOptions, ensemble: TestEnsemble, folder: string) {
@@ -110,12 +112,18 @@ export class Stage implements AsyncDisposable {
   /** It is gone: its proxies go too. */
   async dismiss(member: Staff): Promise<void> {
     this.staff.splice(this.staff.indexOf(member), 1)
+    this.#grants += member.worker.grants
     for (const way of member.ways) {
       for (const { stats } of way.proxies)
         for (const [kind, count] of Object.entries(stats.faults))
           this.proxyFaults[kind] = (this.proxyFaults[kind] ?? 0) + count
       await way[Symbol.asyncDispose]()
     }
+  }
+
+  /** So far. */
+  get grants(): number {
+    return this.staff.reduce((sum, { worker }) => sum + worker.grants, this.#grants)
   }
 
   async lostUpdates(): Promise<number> {

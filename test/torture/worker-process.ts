@@ -12,6 +12,7 @@ export class WorkerProcess {
   readonly ended: Promise<void>
   /** One of its clients is connected: it is at work. */
   readonly ready: Promise<void>
+  grants = 0
   isPaused = false
   isGone = false
   /** It did all that it was asked for. */
@@ -27,6 +28,7 @@ export class WorkerProcess {
     const ready = deferred<undefined>()
     this.ready = ready.promise
     this.#child.on('message', (message: FromWorker) => {
+      if ('grants' in message) this.grants = message.grants
       if ('ready' in message) ready.resolve(undefined)
       if ('session' in message) this.sessions.set(message.session.client, message.session)
       if ('done' in message) this.isDone = true

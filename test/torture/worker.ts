@@ -25,6 +25,7 @@ const store = new StoreLink(options.store)
 let stopping = false
 let pendingStall: { at: StallPoint; ms: number } | undefined
 let count = 0
+let grants = 0
 
 function tell(message: FromWorker): void {
   process.send?.(message)
@@ -40,10 +41,13 @@ function pass(point: StallPoint): void {
 
 function watchOwnPulse(): void {
   let last = now()
+  let told = 0
   setInterval(() => {
     const t = now()
     if (t - last > STALL_US) history.write({ e: 'stall', t, from: last, w: options.name })
     last = t
+    if (grants > told) tell({ grants })
+    told = grants
   }, BEAT_MS).unref()
 }
 
@@ -63,13 +67,14 @@ async function work(granted: Granted, random: Random, signal: AbortSignal, id: s
   }
   const dice = random.next()
   if (dice < 0.1) await sleep(systemClock, random.next() * 15, signal).catch(() => undefined)
-  else if (dice < 0.108) await sleep(systemClock, 200 + random.next() * 1_500, signal).catch(() => undefined)
+  else if (dice < 0.104) await sleep(systemClock, 200 + random.next() * 1_500, signal).catch(() => undefined)
   else if (dice < 0.13) await granted.confirm().catch(() => undefined)
 }
 
 async function hold(zk: Client, granted: Granted, random: Random, id: string, recipe: string): Promise<void> {
   const { claims, sessionId } = granted
   history.write({ e: 'grant', t: now(), id, w: options.name, r: recipe, s: sessionId.toString(16), claims })
+  grants++
   pass('granted')
   // Half of them as a careful user, the others by the session alone, which costs no watch.
   const own = zk.session?.id === sessionId ? zk.session.signal : AbortSignal.abort()

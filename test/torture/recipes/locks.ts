@@ -3,7 +3,7 @@ import { Mutex, MultiLock, ReadWriteLock, Semaphore, type Hold } from '../../../
 import type { Claim } from '../history.js'
 import { pickKey, type Granted, type TortureRecipe } from './recipe.js'
 
-const MUTEXES = 30
+const MUTEXES = 40
 const READ_WRITE_LOCKS = 20
 const SEMAPHORES = 8
 const PERMITS = 4
@@ -27,7 +27,9 @@ export const mutex: TortureRecipe = {
   contender: (zk, root, random) => ({
     async acquire(options) {
       const path = `${root}/${pickKey(random, MUTEXES)}`
-      return granted(await new Mutex(zk, path).acquire(options), { path, share: 1, capacity: 1 })
+      // Half of them wait in their process first, half are contenders on the server each.
+      const lock = new Mutex(zk, path, { localQueue: random.next() < 0.5 })
+      return granted(await lock.acquire(options), { path, share: 1, capacity: 1 })
     },
   }),
 }

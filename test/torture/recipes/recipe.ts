@@ -26,6 +26,6 @@ export interface TortureRecipe {
 
 /** One of `count` keys: a few are hot. */
 export function pickKey(random: Random, count: number): number {
-  const among = random.next() < 0.2 ? Math.min(2, count) : count
+  const among = random.next() < 0.1 ? Math.min(2, count) : count
   return Math.floor(random.next() * among)
 }
