@@ -53,6 +53,21 @@ export const scenarios: Readonly<Record<BenchName, readonly Scenario[]>> = {
       operations: 800,
       inFlight: 64,
     },
+    // With few operations, as a peer takes milliseconds for each.
+    {
+      name: 'mutex-biased',
+      title: 'the same process again, nobody else: biased where it can be',
+      workload: 'mutex-again',
+      operations: 2_000,
+      inFlight: 1,
+    },
+    {
+      name: 'mutex-biased-64',
+      title: '64 contenders in one process, nobody else: biased where it can be',
+      workload: 'mutex-again',
+      operations: 2_000,
+      inFlight: 64,
+    },
   ],
   // Of 4 permits, one each.
   semaphore: [

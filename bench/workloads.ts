@@ -63,6 +63,17 @@ async function mutexOf(driver: Driver, path: string): Promise<PreparedMutex> {
   return driver.mutex.prepare(path)
 }
 
+/** Used once, so that what comes is acquiring again. */
+async function usedMutexOf(driver: Driver, path: string): Promise<PreparedMutex> {
+  const workload = driver.biasedMutex ?? driver.mutex
+  if (workload === undefined) throw new Error('this subject knows no mutex')
+  const mutex = await workload.prepare(path)
+  await (
+    await mutex.acquire()
+  )()
+  return mutex
+}
+
 async function semaphoreOf(driver: Driver, path: string): Promise<PreparedMutex> {
   if (driver.semaphore === undefined) throw new Error('this subject knows no semaphore')
   return driver.semaphore.prepare(path)
@@ -99,6 +110,12 @@ export const workloads: Readonly<Record<string, Workload>> = {
   // Acquire and release, by as many contenders as given, each waiting for its release.
   mutex: async (driver, root, operations, contenders) => {
     const mutex = await mutexOf(driver, `${root}/${process.pid}-${++round}`)
+    return cycles(mutex, operations, contenders)
+  },
+
+  // The same process again and again, while nobody else wants it.
+  'mutex-again': async (driver, root, operations, contenders) => {
+    const mutex = await usedMutexOf(driver, `${root}/${process.pid}-${++round}`)
     return cycles(mutex, operations, contenders)
   },
 

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url'
 import type { connect as Connect, Mutex as MutexClass, Semaphore as SemaphoreClass } from 'latchkey'
 import { packageFolder } from '../paths.js'
 import { launchWorker } from './node-subject.js'
+import type { MutexWorkload } from '../workloads.js'
 import type { Driver, Subject } from './subject.js'
 
 export const latchkey: Subject = {
@@ -33,23 +34,25 @@ export async function open(connectString: string): Promise<Driver> {
   }
   const dialect = import.meta.url.endsWith('?dialect=curator') ? 'curator' : 'native'
   const zk = await connect(connectString)
+  const mutexWith = (biased: boolean): MutexWorkload => ({
+    async prepare(path) {
+      await zk.ensurePath(path)
+      const mutex = new Mutex(zk, path, { biased })
+      return {
+        acquire: async () => {
+          const hold = await mutex.acquire()
+          return async () => hold.release()
+        },
+      }
+    },
+  })
   return {
     get: (path, done) => void zk.get(path).then(() => done(), done),
     set: (path, data, done) => void zk.set(path, data).then(() => done(), done),
     create: (path, data, done) => void zk.create(path, data).then(() => done(), done),
     delete: (path, done) => void zk.delete(path).then(() => done(), done),
-    mutex: {
-      async prepare(path) {
-        await zk.ensurePath(path)
-        const mutex = new Mutex(zk, path)
-        return {
-          acquire: async () => {
-            const hold = await mutex.acquire()
-            return async () => hold.release()
-          },
-        }
-      },
-    },
+    mutex: mutexWith(false),
+    biasedMutex: mutexWith(true),
     semaphore: {
       async prepare(path) {
         const semaphore = new Semaphore(zk, path, { permits: 4, dialect })

@@ -9,7 +9,11 @@ import type { Driver, Subject } from './subject.js'
 export const leanProbe: Subject = {
   name: 'lean-probe',
   benches: ['client', 'mutex'],
-  lacks: { 'mutex-8': 'it knows no locks', 'mutex-64': 'it knows no locks' },
+  lacks: {
+    'mutex-8': 'it knows no locks',
+    'mutex-64': 'it knows no locks',
+    'mutex-biased-64': 'it knows no locks',
+  },
   launch: async () => Promise.resolve(launchWorker(import.meta.url, '-')),
 }
 

@@ -11,6 +11,8 @@ export interface Driver {
   create(path: string, data: Buffer, done: Done): void
   delete(path: string, done: Done): void
   readonly mutex?: MutexWorkload
+  /** One that keeps what it held for the next time, where there is such a thing. Else `mutex` takes part. */
+  readonly biasedMutex?: MutexWorkload
   /** Of 4 permits, one at a time. */
   readonly semaphore?: MutexWorkload
   close(): Promise<void>
