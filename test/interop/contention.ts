@@ -23,13 +23,18 @@ export interface Contention {
   readonly overlaps: number
   /** How often it went from a process of one kind to one of another. */
   readonly changesOfKind: number
+  /** The most holds that one kind had in a row while others were still to come. */
+  readonly longestRun: number
   /** Our own, in the order of their holds. */
   readonly fencingTokens: readonly bigint[]
   /** What is left under the path when all are done. */
   readonly left: readonly string[]
 }
 
-export const latchkey = (dialect: 'curator' | 'kazoo'): Kind => ({
+/** `tasks`: eight in each process share the work. `biased`: they do, and keep the znode. */
+export type Mode = 'single' | 'tasks' | 'biased'
+
+export const latchkey = (dialect: 'curator' | 'kazoo', mode: Mode = 'single'): Kind => ({
   name: 'latchkey',
   command: (args) => [
     process.execPath,
@@ -38,6 +43,7 @@ export const latchkey = (dialect: 'curator' | 'kazoo'): Kind => ({
     peerProgram('latchkey/contender.ts'),
     ...args,
     dialect,
+    mode,
   ],
 })
 
@@ -74,15 +80,20 @@ function judge(peers: readonly Peer[]): Omit<Contention, 'counter' | 'left'> {
   const holds: Record<string, number> = {}
   let overlaps = 0
   let changesOfKind = 0
+  let longestRun = 0
+  let runStart = 0
   for (const [index, span] of spans.entries()) {
     holds[span.kind] = (holds[span.kind] ?? 0) + 1
     const before = spans[index - 1]
     if (before === undefined) continue
     if (span.start < before.end) overlaps++
-    if (span.kind !== before.kind) changesOfKind++
+    if (span.kind === before.kind) continue
+    changesOfKind++
+    longestRun = Math.max(longestRun, index - runStart)
+    runStart = index
   }
   const fencingTokens = spans.map(({ fencingToken }) => fencingToken).filter((token) => token !== undefined)
-  return { holds, overlaps, changesOfKind, fencingTokens }
+  return { holds, overlaps, changesOfKind, longestRun, fencingTokens }
 }
 
 /** None also if the parent is gone: Curator makes a container, which vanishes some time after its last child. */

@@ -42,3 +42,26 @@ it(`${others} and our Mutex never hold at once`, { timeout: 180_000 }, async () 
   expect(result.changesOfKind).toBeGreaterThan(100)
   expect(result.fencingTokens).toEqual([...result.fencingTokens].sort((a, b) => (a < b ? -1 : 1)))
 })
+
+it.each(['tasks', 'biased'] as const)(
+  'many tasks in each of our processes (%s) and Curator never hold at once, and Curator gets its turns',
+  { timeout: 180_000 },
+  async (mode) => {
+    const kinds = [
+      curator(java),
+      latchkey('curator', mode),
+      ...(third ? [kazoo(found.python, 'curator')] : []),
+    ]
+    const path = `/contention-${randomUUID()}`
+    const result = await contend(servers.connectString, path, kinds, { processes: 2, increments: 300 })
+    const holds = Object.fromEntries(kinds.map(({ name }) => [name, 600]))
+    expect(result).toMatchObject({ counter: kinds.length * 600, holds, overlaps: 0, left: [] })
+    process.stdout.write(
+      `${mode}: ${result.changesOfKind} changes of kind, ${result.longestRun} holds in a row at most\n`,
+    )
+    expect(result.longestRun).toBeLessThan(100)
+    expect(result.changesOfKind).toBeGreaterThan(100)
+    const tokens = result.fencingTokens
+    expect(tokens).toEqual([...tokens].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0)))
+  },
+)
