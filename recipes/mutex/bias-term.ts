@@ -11,11 +11,16 @@
  *   same turn.
  * - `over`: the next release deletes the znode; if it was only kept, it is deleted at once.
  *
+ * Nothing of this may run without the event loop. Acquire, work and release need no more than promise continuations, and
+ * as long as these follow each other no event, no ping and no timer gets through: a loop over short holds would
+ * hear of nobody, and a stall would give out what a dead session held. So after some time without a sign of the event
+ * loop, the next one waits for a turn of it, and is given out only if the term is not over then.
+ *
  * So another process waits for one hold at most, the one that is under way when it queues up, and the way of the event.
  * A watch that is still set when the term ends is fired by the deletion of our own znode.
  */
 import type { Zk } from '../../src/api/zk.js'
-import { checkTimeout } from '../../src/runtime/abort.js'
+import { checkTimeout, sleep } from '../../src/runtime/abort.js'
 import { deferred } from '../../src/runtime/deferred.js'
 import type { Timer } from '../../src/runtime/clock.js'
 import type { QueueSpec } from '../kernel/enqueue.js'
@@ -49,6 +54,9 @@ export function biasLimits(biased: boolean | Partial<BiasLimits>): BiasLimits | 
   return { maxHolds, maxMs, idleMs }
 }
 
+/** How long holds may follow each other before the event loop is let run. */
+const LONGEST_STRETCH_MS = 20
+
 export class BiasTerm {
   readonly place: Place
   /** Only who would make a znode like this one may be given it. */
@@ -64,6 +72,9 @@ export class BiasTerm {
   #idleSince: number | undefined
   #onEnd: (() => void) | undefined
   #timer: Timer | undefined
+  /** The last sign that the event loop turns, and what is to give the next one. */
+  #turnedAt: number
+  #probe: { readonly since: number; readonly timer: Timer } | undefined
   readonly #off: () => void
 
   /** The list is on its way when this returns. */
@@ -74,7 +85,8 @@ export class BiasTerm {
     this.#zk = zk
     this.#spec = spec
     this.#limits = limits
-    this.#endsAt = zk.runtime.clock.now() + limits.maxMs
+    this.#turnedAt = zk.runtime.clock.now()
+    this.#endsAt = this.#turnedAt + limits.maxMs
     this.#off = zk.on('state', (state) => {
       if (state !== 'connected') this.#end()
     })
@@ -87,6 +99,7 @@ export class BiasTerm {
     try {
       const watch = (): void => this.#end()
       const { children } = await this.#zk.children(container, { watch, generation })
+      this.#turnedAt = this.#zk.runtime.clock.now()
       Janitor.of(this.#zk).inspect(container, children)
       const { contenders, strangers } = lineUp(children, dialect)
       const isAlone = contenders.length === 1 && contenders[0]?.name === this.place.name
@@ -107,6 +120,35 @@ export class BiasTerm {
 
   get isArming(): boolean {
     return this.#state === 'arming'
+  }
+
+  /** The event loop may not have turned for so long that the term may be over without our knowing. */
+  get needsTurn(): boolean {
+    const now = this.#zk.runtime.clock.now()
+    if (this.#probe !== undefined) return now - this.#probe.since > LONGEST_STRETCH_MS
+    return now - this.#turnedAt > this.place.session.timeoutMs / 3
+  }
+
+  /**
+   * Lets the event loop turn. Twice: after a stall Node takes the time of its start for now, and so the first timer may come
+   * before the one that tells of the session's end.
+   */
+  async turn(signal: AbortSignal): Promise<void> {
+    await sleep(this.#zk.runtime.clock, 0, signal)
+    await sleep(this.#zk.runtime.clock, 0, signal)
+    this.#probe?.timer.cancel()
+    this.#probe = undefined
+    this.#turnedAt = this.#zk.runtime.clock.now()
+  }
+
+  #expectTurn(): void {
+    if (this.#probe !== undefined) return
+    const { clock } = this.#zk.runtime
+    const timer = clock.setTimer(0, () => {
+      this.#probe = undefined
+      this.#turnedAt = clock.now()
+    })
+    this.#probe = { since: clock.now(), timer }
   }
 
   /**
@@ -131,6 +173,7 @@ export class BiasTerm {
     this.#onEnd = undefined
     if (this.#state === 'armed' && this.#mayServe()) {
       this.#holds++
+      this.#expectTurn()
       return true
     }
     this.#end()
@@ -173,6 +216,7 @@ export class BiasTerm {
     this.#state = 'over'
     this.#off()
     this.#timer?.cancel()
+    this.#probe?.timer.cancel()
     const onEnd = this.#onEnd
     this.#onEnd = undefined
     onEnd?.()

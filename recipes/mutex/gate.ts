@@ -84,6 +84,10 @@ export class LocalGate implements Gate {
       attempt.stage = 'waiting for the list of contenders'
       await abortable(kept.answer, attempt.signal)
     }
+    if (isOurs && kept.needsTurn) {
+      attempt.stage = 'waiting for the event loop to turn'
+      await kept.turn(attempt.signal)
+    }
     attempt.signal.throwIfAborted()
     if (local.kept !== kept) return undefined
     local.drop()

@@ -1,7 +1,9 @@
 /** Biased mode: a znode is kept from one hold to the next, until somebody else wants it or it can't be told. */
-import { LockLostError, Mutex, type Client, type Hold } from 'latchkey'
+import { connect, LockLostError, Mutex, type Client, type Hold } from 'latchkey'
+import { startServer } from 'latchkey/server'
 import { expect, test } from 'vitest'
 import { LocalQueue } from '../../recipes/mutex/local-queue.js'
+import { systemClock } from '../../src/runtime/clock.js'
 import { EXPIRY_MS, PATH, requestsOf, stage, type Cluster } from './cluster.js'
 
 const lost = (why: string): object => expect.objectContaining({ code: 'LOCK_LOST', reason: why }) as object
@@ -221,6 +223,55 @@ test('a session that is over, or may be, gives nothing out again', async () => {
   await cluster.until(next.release())
   await cluster.pass(1_000)
   await cluster.expectNothingLeft(PATH)
+})
+
+test('after a stretch without a turn of the event loop, it is given out only after one', async () => {
+  await using staged = await kept({ biased: { maxHolds: Infinity, maxMs: Infinity } })
+  const { cluster, mutex, first } = staged
+  const times = new Set<number>()
+  for (let round = 0; round < 30; round++) {
+    const hold = await cluster.until(mutex.acquire())
+    times.add(cluster.clock.now())
+    expect(hold.path).toBe(first.path)
+    await hold.release()
+  }
+  expect(times.size).toBe(1)
+  await cluster.pass(2_000)
+  await cluster.expectNothingLeft(PATH)
+})
+
+// Real time and real sockets in these two: it is the event loop that is tried.
+
+test('a loop over short holds, which never lets the event loop turn, lets in who comes meanwhile', async () => {
+  await using server = await startServer()
+  await using zk = await connect(server.connectString)
+  await using other = await connect(server.connectString)
+  const mutex = new Mutex(zk, PATH, { biased: { maxHolds: Infinity, maxMs: Infinity } })
+  await mutex.run(() => undefined)
+  let granted = false
+  const theirs = new Mutex(other, PATH).run(() => {
+    granted = true
+  })
+  const end = systemClock.now() + 5_000
+  const isOver = (): boolean => granted || systemClock.now() > end
+  while (!isOver()) await mutex.run(() => undefined)
+  expect(granted).toBe(true)
+  await theirs
+})
+
+test('after a stall longer than the session, a task that waited is not given what the dead session held', async () => {
+  await using server = await startServer({ tickTimeMs: 100 })
+  await using zk = await connect(server.connectString, { sessionTimeoutMs: 300 })
+  const mutex = new Mutex(zk, PATH, { biased: true })
+  await mutex.run(() => undefined)
+  const first = await mutex.acquire()
+  const waiting = mutex.acquire()
+  const end = systemClock.now() + 1_500
+  for (let now = 0; now < end;) now = systemClock.now()
+  await first.release()
+  const next = await waiting
+  expect(next.path).not.toBe(first.path)
+  await next.release()
 })
 
 test('a lost connection ends the term: nothing is given out while nobody would tell us of others', async () => {
