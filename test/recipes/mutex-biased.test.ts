@@ -1,9 +1,7 @@
 /** Biased mode: a znode is kept from one hold to the next, until somebody else wants it or it can't be told. */
-import { connect, LockLostError, Mutex, type Client, type Hold } from 'latchkey'
-import { startServer } from 'latchkey/server'
+import { LockLostError, Mutex, type Client, type Hold } from 'latchkey'
 import { expect, test } from 'vitest'
 import { LocalQueue } from '../../recipes/mutex/local-queue.js'
-import { systemClock } from '../../src/runtime/clock.js'
 import { EXPIRY_MS, PATH, requestsOf, stage, type Cluster } from './cluster.js'
 
 const lost = (why: string): object => expect.objectContaining({ code: 'LOCK_LOST', reason: why }) as object
@@ -240,40 +238,6 @@ test('after a stretch without a turn of the event loop, it is given out only aft
   await cluster.expectNothingLeft(PATH)
 })
 
-// Real time and real sockets in these two: it is the event loop that is tried.
-
-test('a loop over short holds, which never lets the event loop turn, lets in who comes meanwhile', async () => {
-  await using server = await startServer()
-  await using zk = await connect(server.connectString)
-  await using other = await connect(server.connectString)
-  const mutex = new Mutex(zk, PATH, { biased: { maxHolds: Infinity, maxMs: Infinity } })
-  await mutex.run(() => undefined)
-  let granted = false
-  const theirs = new Mutex(other, PATH).run(() => {
-    granted = true
-  })
-  const end = systemClock.now() + 5_000
-  const isOver = (): boolean => granted || systemClock.now() > end
-  while (!isOver()) await mutex.run(() => undefined)
-  expect(granted).toBe(true)
-  await theirs
-})
-
-test('after a stall longer than the session, a task that waited is not given what the dead session held', async () => {
-  await using server = await startServer({ tickTimeMs: 100 })
-  await using zk = await connect(server.connectString, { sessionTimeoutMs: 300 })
-  const mutex = new Mutex(zk, PATH, { biased: true })
-  await mutex.run(() => undefined)
-  const first = await mutex.acquire()
-  const waiting = mutex.acquire()
-  const end = systemClock.now() + 1_500
-  for (let now = 0; now < end;) now = systemClock.now()
-  await first.release()
-  const next = await waiting
-  expect(next.path).not.toBe(first.path)
-  await next.release()
-})
-
 test('a lost connection ends the term: nothing is given out while nobody would tell us of others', async () => {
   await using staged = await kept()
   const { cluster, zk, mutex, rival, first } = staged
@@ -422,24 +386,4 @@ test('closing the client gives up what is kept', async () => {
   await expect(mutex.acquire()).rejects.toMatchObject({ code: 'CLOSED' })
   await cluster.expectNothingLeft(PATH)
   expect(LocalQueue.countOf(zk)).toBe(0)
-})
-
-test('over the overflow of the sequence number it goes on, and stays fair', async () => {
-  await using staged = await stage(2)
-  const { cluster, zks, mutexes } = staged
-  cluster.control.setSequence(PATH, 2_147_483_645)
-  const mutex = new Mutex(zks[0]!, PATH, { biased: { maxHolds: 2 } })
-  const order: string[] = []
-  const work = async (lock: Mutex, name: string): Promise<void> => {
-    for (let round = 0; round < 6; round++) {
-      await lock.run(async () => {
-        order.push(name)
-        await cluster.clock.advance(0)
-      })
-    }
-  }
-  await cluster.until(Promise.all([work(mutex, 'a'), work(mutexes[1]!, 'b')]))
-  expect(order).toHaveLength(12)
-  await cluster.pass(1_000)
-  await cluster.expectNothingLeft(PATH)
 })

@@ -291,3 +291,23 @@ test('who waits here is counted, and described', async () => {
   for (const each of waiting) await cluster.until((await cluster.until(each)).release())
   await cluster.expectNothingLeft(PATH)
 })
+
+test('in biased mode too, over the overflow of the sequence number it goes on, and stays fair', async () => {
+  await using staged = await stage(2)
+  const { cluster, zks, mutexes } = staged
+  cluster.control.setSequence(PATH, 2_147_483_645)
+  const mutex = new Mutex(zks[0]!, PATH, { biased: { maxHolds: 2 } })
+  const order: string[] = []
+  const work = async (lock: Mutex, name: string): Promise<void> => {
+    for (let round = 0; round < 6; round++) {
+      await lock.run(async () => {
+        order.push(name)
+        await cluster.clock.advance(0)
+      })
+    }
+  }
+  await cluster.until(Promise.all([work(mutex, 'a'), work(mutexes[1]!, 'b')]))
+  expect(order).toHaveLength(12)
+  await cluster.pass(1_000)
+  await cluster.expectNothingLeft(PATH)
+})
