@@ -41,8 +41,10 @@ function drainLimitMs({ sessionTimeoutMs }: TortureOptions): number {
 
 async function drain(stage: Stage): Promise<Violation[]> {
   for (const { worker } of stage.staff) worker.stop()
-  const late = sleep(systemClock, drainLimitMs(stage.options)).then(() => 'late' as const)
+  const limit = new AbortController()
+  const late = sleep(systemClock, drainLimitMs(stage.options), limit.signal).catch(() => undefined)
   await Promise.race([Promise.all(stage.staff.map(async ({ worker }) => worker.ended)), late])
+  limit.abort()
   const violations = stage.staff
     .filter(({ worker }) => !worker.isGone || !worker.isDone)
     .map(({ worker }) => ({
