@@ -147,3 +147,13 @@ export { SharedValue } from '../recipes/values/shared-value.js'
 export type { SharedValueOptions, Versioned } from '../recipes/values/shared-value.js'
 export { IdGenerator } from '../recipes/values/id-generator.js'
 export type { IdGeneratorOptions } from '../recipes/values/id-generator.js'
+export { LeaderCron } from '../recipes/leader-cron/leader-cron.js'
+export type {
+  CronCloseOptions,
+  CronJobInfo,
+  CronRunInfo,
+  CronScheduleOptions,
+  LeaderCronOptions,
+} from '../recipes/leader-cron/leader-cron.js'
+export type { CronRun, CronTask, MisfirePolicy, OverlapPolicy } from '../recipes/leader-cron/cron-job.js'
+export type { RunOutcome } from '../recipes/leader-cron/job-record.js'

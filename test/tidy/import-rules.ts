@@ -50,6 +50,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
 /** Packages, and the only parts that may know them. `node:` modules are free. */
 const packages: Readonly<Record<string, readonly string[]>> = {
   testcontainers: ['src/testing'],
+  croner: ['recipes'],
 }
 
 /** The longest name in the table that the path is, or is in. */
