@@ -120,7 +120,12 @@ export class JobLedger {
     if (hasCode(failure, 'BAD_VERSION', 'NODE_EXISTS')) return
     if (!hasCode(failure, 'NO_NODE')) return throwUnlessPassing(failure)
     if (failure.path === guard?.path) await guard?.confirm({ signal })
-    const parent = parentOf(this.path)
-    await this.#zk.ensurePath(parent, { signal, ...(this.#acl && { acl: this.#acl }) })
+    try {
+      const acl = this.#acl && { acl: this.#acl }
+      await this.#zk.ensurePath(parentOf(this.path), { signal, ...acl })
+    } catch (refusal) {
+      signal.throwIfAborted()
+      throwUnlessPassing(refusal)
+    }
   }
 }
