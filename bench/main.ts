@@ -44,7 +44,7 @@ async function main(): Promise<void> {
   const results = await runBench(options.bench, options)
   console.log(textOf(options.bench, results))
   const records: object[] = [results.header, ...results.samples]
-  if (options.bench !== 'client' && options.scenarios === undefined) {
+  if ((options.bench === 'mutex' || options.bench === 'semaphore') && options.scenarios === undefined) {
     const { records: counts, text } = await countWaiters(options, options.bench)
     console.log(`\n### Cost of a hand-over as the waiters grow\n\n${text}`)
     records.push(...counts)

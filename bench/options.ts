@@ -4,11 +4,12 @@ import type { BenchName } from './scenarios.js'
 import { scenarios } from './scenarios.js'
 import { subjects } from './subjects/index.js'
 
-export const usage = `npm run bench -- client|mutex|semaphore|waiters [options]
+export const usage = `npm run bench -- client|mutex|semaphore|leader|waiters [options]
 
   client    one client's operations: throughput, latency, CPU and requests an operation
   mutex     acquire and release: free, and contended in one process
   semaphore acquire and release of one of 4 permits: free, and contended in one process
+  leader    leader close → next leader, and a delete to compare with
   waiters   wake-ups and requests of a hand-over as the waiters grow (embedded server)
 
   --rounds N         measured rounds, interleaved over the subjects (default 5)
@@ -54,7 +55,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
       history: { type: 'boolean', default: false },
     },
   })
-  const bench = oneOf('bench', positionals[0], ['client', 'mutex', 'semaphore', 'waiters'] as const)
+  const bench = oneOf('bench', positionals[0], ['client', 'mutex', 'semaphore', 'leader', 'waiters'] as const)
   const known = bench === 'waiters' ? [] : scenarios[bench].map(({ name }) => name)
   return {
     bench,

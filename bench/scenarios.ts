@@ -8,7 +8,7 @@ export interface Scenario {
   readonly inFlight: number
 }
 
-export type BenchName = 'client' | 'mutex' | 'semaphore'
+export type BenchName = 'client' | 'mutex' | 'semaphore' | 'leader'
 
 export const scenarios: Readonly<Record<BenchName, readonly Scenario[]>> = {
   client: [
@@ -91,6 +91,22 @@ export const scenarios: Readonly<Record<BenchName, readonly Scenario[]>> = {
       workload: 'semaphore',
       operations: 800,
       inFlight: 16,
+    },
+  ],
+  leader: [
+    {
+      name: 'delete',
+      title: 'a delete, to compare with',
+      workload: 'delete',
+      operations: 200,
+      inFlight: 1,
+    },
+    {
+      name: 'leader-hand-over',
+      title: 'leader close → next leader (two sessions, the next one stands by)',
+      workload: 'leader-hand-over',
+      operations: 200,
+      inFlight: 1,
     },
   ],
 }

@@ -18,6 +18,18 @@ export interface MutexWorkload {
   prepare(path: string): Promise<PreparedMutex>
 }
 
+/** One leads, and the next one stands by, on a session of its own. */
+export interface PreparedLeaders {
+  /** Has one stand by. */
+  standBy(): Promise<void>
+  /** The leader closes; resolves when the next one leads. */
+  handOver(): Promise<void>
+  close(): Promise<void>
+}
+export interface LeaderWorkload {
+  prepare(path: string): Promise<PreparedLeaders>
+}
+
 /** Runs `issue` `operations` times, `inFlight` at once. */
 export async function pump(
   operations: number,
@@ -52,6 +64,36 @@ function summary(latencies: Float64Array, elapsedMs: number, cpu: NodeJS.CpuUsag
   const at = (share: number): number => (latencies[Math.floor((latencies.length - 1) * share)] ?? 0) * 1000
   const cpuMs = (cpu.user + cpu.system) / 1000
   return { operations: latencies.length, elapsedMs, cpuMs, p50Us: at(0.5), p99Us: at(0.99) }
+}
+
+/** One after the other; only `act` is timed, and counts as elapsed. */
+async function timed(
+  operations: number,
+  prepare: (index: number) => Promise<void>,
+  act: (index: number) => Promise<void>,
+): Promise<Measured> {
+  const latencies = new Float64Array(operations)
+  const cpu = process.cpuUsage()
+  for (let index = 0; index < operations; index++) {
+    await prepare(index)
+    const begun = performance.now()
+    await act(index)
+    latencies[index] = performance.now() - begun
+  }
+  return summary(
+    latencies,
+    latencies.reduce((sum, each) => sum + each, 0),
+    process.cpuUsage(cpu),
+  )
+}
+
+async function called(call: (done: Done) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    call((error) => {
+      if (error === undefined || error === null) resolve()
+      else reject(new Error('an operation failed', { cause: error }))
+    })
+  })
 }
 
 type Workload = (driver: Driver, root: string, operations: number, inFlight: number) => Promise<Measured>
@@ -135,6 +177,27 @@ export const workloads: Readonly<Record<string, Workload>> = {
       }, done)
     })
     await Promise.all(releases)
+    return measured
+  },
+
+  delete: async (driver, root, operations) => {
+    const name = `${root}/${process.pid}-${++round}-`
+    return timed(
+      operations,
+      async (index) => called((done) => driver.create(`${name}${index}`, data, done)),
+      async (index) => called((done) => driver.delete(`${name}${index}`, done)),
+    )
+  },
+
+  'leader-hand-over': async (driver, root, operations) => {
+    if (driver.leader === undefined) throw new Error('this subject knows no leader')
+    const leaders = await driver.leader.prepare(`${root}/${process.pid}-${++round}`)
+    const measured = await timed(
+      operations,
+      async () => leaders.standBy(),
+      async () => leaders.handOver(),
+    )
+    await leaders.close()
     return measured
   },
 }

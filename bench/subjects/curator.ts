@@ -1,5 +1,5 @@
 /**
- * Curator's InterProcessMutex and InterProcessSemaphoreV2 on the JVM, compiled against the jars of an installed Curator
+ * Curator's InterProcessMutex, InterProcessSemaphoreV2 and LeaderLatch on the JVM, compiled against the jars of an installed Curator
  * (`LATCHKEY_CURATOR_CLASSPATH`, else Debian's libcurator-*-java).
  */
 import { existsSync } from 'node:fs'
@@ -20,7 +20,7 @@ const NEEDED = [
 
 export const curator: Subject = {
   name: 'curator',
-  benches: ['mutex', 'semaphore'],
+  benches: ['mutex', 'semaphore', 'leader'],
   lacks: { 'mutex-not-awaited': 'its release always waits' },
   async launch() {
     const classpath = await findClasspath()

@@ -2,15 +2,21 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { connect as Connect, Mutex as MutexClass, Semaphore as SemaphoreClass } from 'latchkey'
+import type {
+  Client,
+  connect as Connect,
+  LeaderLatch as LatchClass,
+  Mutex as MutexClass,
+  Semaphore as SemaphoreClass,
+} from 'latchkey'
 import { packageFolder } from '../paths.js'
 import { launchWorker } from './node-subject.js'
-import type { MutexWorkload } from '../workloads.js'
+import type { MutexWorkload, PreparedLeaders } from '../workloads.js'
 import type { Driver, Subject } from './subject.js'
 
 export const latchkey: Subject = {
   name: 'latchkey',
-  benches: ['client', 'mutex', 'semaphore'],
+  benches: ['client', 'mutex', 'semaphore', 'leader'],
   launch: async () => launchWorker(import.meta.url, await version()),
 }
 
@@ -27,8 +33,9 @@ async function version(): Promise<string> {
 
 export async function open(connectString: string): Promise<Driver> {
   const entry = pathToFileURL(join(packageFolder, 'dist', 'src', 'index.js')).href
-  const { connect, Mutex, Semaphore } = (await import(entry)) as {
+  const { connect, LeaderLatch, Mutex, Semaphore } = (await import(entry)) as {
     connect: typeof Connect
+    LeaderLatch: typeof LatchClass
     Mutex: typeof MutexClass
     Semaphore: typeof SemaphoreClass
   }
@@ -65,6 +72,44 @@ export async function open(connectString: string): Promise<Driver> {
         }
       },
     },
+    leader: {
+      async prepare(path) {
+        const other = await connect(connectString)
+        return leadersOf(LeaderLatch, [zk, other], path)
+      },
+    },
     close: async () => zk.close(),
+  }
+}
+
+async function leadersOf(
+  LeaderLatch: typeof LatchClass,
+  [zk, other]: readonly [Client, Client],
+  path: string,
+): Promise<PreparedLeaders> {
+  let [here, there] = [zk, other]
+  let leading = new LeaderLatch(here, path)
+  let next = leading
+  await leading.start()
+  await leading.waitForLeadership()
+  return {
+    async standBy() {
+      next = new LeaderLatch(there, path)
+      await next.start()
+      // Its watch on the leader stands when what was sent behind it is answered.
+      await there.sync(path)
+      await there.exists(path)
+    },
+    async handOver() {
+      const elected = next.waitForLeadership()
+      void leading.close()
+      await elected
+      leading = next
+      ;[here, there] = [there, here]
+    },
+    async close() {
+      await leading.close()
+      await other.close()
+    },
   }
 }

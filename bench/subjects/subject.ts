@@ -1,6 +1,6 @@
 /** What is measured: how to start it, and what a client written in JavaScript must be able to do. */
 import type { BenchName } from '../scenarios.js'
-import type { MutexWorkload } from '../workloads.js'
+import type { LeaderWorkload, MutexWorkload } from '../workloads.js'
 
 export type Done = (error?: unknown) => void
 
@@ -15,6 +15,7 @@ export interface Driver {
   readonly biasedMutex?: MutexWorkload
   /** Of 4 permits, one at a time. */
   readonly semaphore?: MutexWorkload
+  readonly leader?: LeaderWorkload
   close(): Promise<void>
 }
 

@@ -113,7 +113,8 @@ export class CronJob {
         continue
       }
       const next = this.spec.schedule.next(position) ?? Infinity
-      await sleep(clock, Math.min(next - now, RECHECK_MS), over)
+      // At least a millisecond: what is left over from rounding could be too little for a timer to get anywhere.
+      await sleep(clock, Math.min(Math.max(1, next - now), RECHECK_MS), over)
     }
   }
 

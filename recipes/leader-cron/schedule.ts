@@ -34,7 +34,8 @@ export class Schedule {
     const isDue = (time: number): boolean => (this.next(time) ?? Infinity) <= until
     if (!isDue(after)) return undefined
     // The next time after `low` is one of those asked for, that after `high` is not.
-    let [low, high] = [after, until]
+    // In whole milliseconds, or halving might never end.
+    let [low, high] = [Math.floor(after), Math.floor(until)]
     while (high - low > 1) {
       const middle = Math.floor((low + high) / 2)
       if (isDue(middle)) low = middle

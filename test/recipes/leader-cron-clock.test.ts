@@ -117,6 +117,16 @@ test.each(['30 2 * * *', '*/7 1-3 * * *', '15 2,3 * * *', '0 0 29 2 *'])(
   },
 )
 
+test('fractions of a millisecond, as other clocks may have them, are no trouble', () => {
+  const schedule = new Schedule('* * * * * *')
+  const now = Date.UTC(2026, 0, 8)
+  for (let fraction = 0; fraction < 1; fraction += 0.05)
+    for (let since = 0; since < 3_000; since += 333)
+      expect(schedule.latest(now - 999.6 - fraction, now + since + fraction)).toBe(
+        now + Math.floor(since / 1_000) * 1_000,
+      )
+})
+
 test('a week missed by a job of every second is looked through at once', () => {
   const schedule = new Schedule('* * * * * *')
   const now = Date.UTC(2026, 0, 8)

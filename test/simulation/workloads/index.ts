@@ -1,5 +1,6 @@
 /** Every recipe that is simulated. A new one is a file here and a line in this list. */
 import type { Workload } from '../workload.js'
+import { leaderCron } from './leader-cron.js'
 import { leaderLatch } from './leader-latch.js'
 import { multiLock } from './multi-lock.js'
 import { mutex, mutexOfKazoo } from './mutex.js'
@@ -18,6 +19,7 @@ export const workloads: readonly Workload[] = [
   semaphoreOfKazoo,
   multiLock,
   leaderLatch,
+  leaderCron,
   queue,
 ]
 

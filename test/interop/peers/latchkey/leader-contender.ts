@@ -31,18 +31,20 @@ async function lead({ fencingToken }: { fencingToken: bigint }): Promise<void> {
 const zk = await connect(hosts, { sessionTimeoutMs: 10_000 })
 const turns = Number(increments)
 
-/** Half of the turns with one latch that hands on, half with a new one each. */
+/** The first half of the turns with one latch that hands on each time, the second with a new one each. */
 async function withLatches(): Promise<void> {
-  await using lasting = new LeaderLatch(zk, path, { id: 'latchkey' })
+  let latch = new LeaderLatch(zk, path, { id: 'latchkey' })
   for (let turn = 0; turn < turns; turn++) {
-    await using fresh = new LeaderLatch(zk, path, { id: 'latchkey' })
-    const latch = turn % 2 === 0 ? lasting : fresh
     if (latch.state.status === 'latent') await latch.start()
     const leadership = await latch.waitForLeadership()
     if ((await latch.leader())?.value !== 'latchkey') throw new Error('another one leads')
     await lead(leadership)
-    if (latch === lasting && turn + 2 >= turns) await latch.close()
-    else await leadership.release()
+    if (turn < turns / 2 - 1) {
+      await leadership.release()
+      continue
+    }
+    await latch.close()
+    latch = new LeaderLatch(zk, path, { id: 'latchkey' })
   }
 }
 
