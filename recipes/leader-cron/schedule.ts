@@ -32,10 +32,12 @@ export class Schedule {
   /** The last due time later than `after` and not later than `until`. It takes 40 looks, however many were missed. */
   latest(after: number, until: number): number | undefined {
     const isDue = (time: number): boolean => (this.next(time) ?? Infinity) <= until
-    if (!isDue(after)) return undefined
+    const earliest = this.next(after)
+    if (earliest === undefined || earliest > until) return undefined
+    if (!isDue(earliest)) return earliest // As it is nearly always.
     // The next time after `low` is one of those asked for, that after `high` is not.
     // In whole milliseconds, or halving might never end.
-    let [low, high] = [Math.floor(after), Math.floor(until)]
+    let [low, high] = [earliest, Math.floor(until)]
     while (high - low > 1) {
       const middle = Math.floor((low + high) / 2)
       if (isDue(middle)) low = middle
