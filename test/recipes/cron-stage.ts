@@ -1,11 +1,9 @@
-/** Schedulers on a virtual clock, whose calendar starts at a round minute, and what they run. */
+/** Schedulers on a virtual clock, whose calendar starts at 2023-11-14T22:13:20Z, and what they run. */
 import { LeaderCron, type Client, type CronRun, type LeaderCronOptions } from 'latchkey'
 import type { StartServerOptions } from 'latchkey/server'
 import { Cluster } from './cluster.js'
 
 export const CRON = '/app/cron'
-/** 2023-11-14T22:14:00Z: a minute after 1,700,000,000 s, rounded up. */
-export const MINUTE_MS = 60_000
 
 export class Crons implements AsyncDisposable {
   readonly cluster: Cluster

@@ -17,6 +17,7 @@ const MAY_SLEEP: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
     [
       'contender',
+      'leader-contender',
       'multi-contender',
       'read-write-contender',
       'semaphore-contender',
