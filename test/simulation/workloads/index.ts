@@ -1,5 +1,8 @@
 /** Every recipe that is simulated. A new one is a file here and a line in this list. */
 import type { Workload } from '../workload.js'
+import { countDownLatch } from './count-down-latch.js'
+import { counter, counterWithLock, counterWithoutMarkers } from './counter.js'
+import { doubleBarrier, doubleBarrierOfCurator } from './double-barrier.js'
 import { leaderCron } from './leader-cron.js'
 import { leaderLatch } from './leader-latch.js'
 import { multiLock } from './multi-lock.js'
@@ -21,6 +24,12 @@ export const workloads: readonly Workload[] = [
   leaderLatch,
   leaderCron,
   queue,
+  counter,
+  counterWithoutMarkers,
+  counterWithLock,
+  doubleBarrier,
+  doubleBarrierOfCurator,
+  countDownLatch,
 ]
 
 export function workloadNamed(name: string): Workload {
