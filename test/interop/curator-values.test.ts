@@ -8,7 +8,7 @@ import { Barrier, connect, Counter } from '../../src/index.js'
 import { servers } from '../support/ensemble.js'
 import { compileCuratorPeers, peerProgram } from '../support/foreign-clients.js'
 import { Peer } from './peer.js'
-import { countTogether } from './value-contention.js'
+import { countTogether, passInStep } from './value-contention.js'
 
 let directory: string
 let java: readonly string[]
@@ -62,3 +62,22 @@ it("Curator's DistributedBarrier waits at ours", { timeout: 60_000 }, async () =
   const through = (await peer.done).find(({ event }) => event === 'through')
   expect(BigInt(through!['at'] as number)).toBeGreaterThan(before)
 })
+
+it(
+  "Curator's DistributedDoubleBarrier and ours begin together, and end together if all leave after all have entered",
+  { timeout: 120_000 },
+  async () => {
+    const args = [servers.connectString, `/double-${randomUUID()}`, '50']
+    const wrong = await passInStep(
+      [
+        { name: 'curator', command: [...java, 'ValueContender', ...args, 'double', '4'] },
+        { name: 'curator', command: [...java, 'ValueContender', ...args, 'double', '4'] },
+        { name: 'latchkey', command: [...ours, ...args, 'double-curator', '4'] },
+        { name: 'latchkey', command: [...ours, ...args, 'double-curator', '4'] },
+      ],
+      50,
+      'latchkey',
+    )
+    expect(wrong).toEqual([])
+  },
+)

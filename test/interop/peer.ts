@@ -23,6 +23,7 @@ export class Peer implements AsyncDisposable {
   readonly ready: Promise<void>
   /** Resolves with all it said when it is done and gone. Rejects, with its error output, if it ends otherwise. */
   readonly done: Promise<readonly PeerLine[]>
+  readonly #listeners = new Set<() => void>()
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>
   readonly #closed: Promise<void>
 
@@ -45,6 +46,7 @@ export class Peer implements AsyncDisposable {
       const line = JSON.parse(text) as PeerLine
       this.lines.push(line)
       if (line.event === 'ready') ready.resolve(undefined)
+      for (const listener of this.#listeners) listener()
     })
     this.#child.on('error', (error) => (errors += error.message))
     this.#child.on('close', (code, signal) => {
@@ -70,6 +72,23 @@ export class Peer implements AsyncDisposable {
   /** One line on its standard input. */
   tell(line: string): void {
     this.#child.stdin.write(`${line}\n`)
+  }
+
+  /** Resolves with the first line, said or still to be said, that is meant. Rejects if it ends before. */
+  async heard(isMeant: (line: PeerLine) => boolean): Promise<PeerLine> {
+    const found = deferred<PeerLine>()
+    const look = (): void => {
+      const line = this.lines.find(isMeant)
+      if (line !== undefined) found.resolve(line)
+    }
+    void this.#closed.then(() => found.reject(new Error(`${this.name} has ended`)))
+    this.#listeners.add(look)
+    look()
+    try {
+      return await found.promise
+    } finally {
+      this.#listeners.delete(look)
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,13 +3,20 @@ import { Peer, type PeerLine } from './peer.js'
 
 type Command = readonly string[]
 
+interface Contender {
+  readonly name: string
+  readonly command: Command
+}
+
 async function runAll(
-  commands: readonly { name: string; command: Command }[],
+  commands: readonly Contender[],
+  accompany?: (peers: readonly Peer[]) => Promise<void>,
 ): Promise<(readonly PeerLine[])[]> {
   const peers = commands.map(({ name, command }) => new Peer(name, command))
   try {
     await Promise.all(peers.map(async (peer) => peer.ready))
     for (const peer of peers) peer.go()
+    await accompany?.(peers)
     return await Promise.all(peers.map(async (peer) => peer.done))
   } finally {
     await Promise.all(peers.map(async (peer) => peer[Symbol.asyncDispose]()))
@@ -17,9 +24,7 @@ async function runAll(
 }
 
 /** The sums that were told, smallest first. */
-export async function countTogether(
-  commands: readonly { name: string; command: Command }[],
-): Promise<number[]> {
+export async function countTogether(commands: readonly Contender[]): Promise<number[]> {
   const lines = (await runAll(commands)).flat()
   const told = lines.filter(
     ({ event, value }) => event === 'counted' && value !== null && value !== undefined,
@@ -28,22 +33,51 @@ export async function countTogether(
 }
 
 /** What went wrong, in words: somebody entered before all had come, or left before all were done. */
-export async function passTogether(
-  commands: readonly { name: string; command: Command }[],
+export async function passTogether(commands: readonly Contender[], rounds: number): Promise<string[]> {
+  const histories = await runAll(commands)
+  return judge(histories, histories.flat(), rounds)
+}
+
+/**
+ * The same for processes that wait to be told before they leave: each round they are told when all have entered.
+ *
+ * @param exact - who is held to leaving together; Curator's members are not: its `leave` returns while one other is there.
+ */
+export async function passInStep(
+  commands: readonly Contender[],
   rounds: number,
+  exact: string,
 ): Promise<string[]> {
-  const passes = (await runAll(commands)).flat().filter(({ event }) => event === 'passed')
+  const histories = await runAll(commands, async (peers) => {
+    for (let round = 0; round < rounds; round++) {
+      const entered = (line: PeerLine): boolean => line.event === 'entered' && line['round'] === round
+      await Promise.all(peers.map(async (peer) => peer.heard(entered)))
+      for (const peer of peers) peer.tell('leave')
+    }
+  })
+  const own = histories.filter((_, i) => commands[i]?.name === exact).flat()
+  return judge(histories, own, rounds)
+}
+
+function judge(
+  histories: readonly (readonly PeerLine[])[],
+  exact: readonly PeerLine[],
+  rounds: number,
+): string[] {
+  const passesOf = (lines: readonly PeerLine[], round: number): PeerLine[] =>
+    lines.filter((line) => line.event === 'passed' && line['round'] === round)
+  const times = (passes: readonly PeerLine[], field: string): bigint[] =>
+    passes.map((pass) => BigInt(pass[field] as string | number))
+  const max = (values: readonly bigint[]): bigint => values.reduce((a, b) => (a > b ? a : b), 0n)
+  const min = (values: readonly bigint[]): bigint => values.reduce((a, b) => (a < b ? a : b))
   const wrong: string[] = []
   for (let round = 0; round < rounds; round++) {
-    const own = passes.filter((pass) => pass['round'] === round)
-    const times = (field: string): bigint[] => own.map((pass) => BigInt(pass[field] as string | number))
-    const max = (values: readonly bigint[]): bigint => values.reduce((a, b) => (a > b ? a : b), 0n)
-    const min = (values: readonly bigint[]): bigint => values.reduce((a, b) => (a < b ? a : b))
-    if (own.length !== commands.length)
-      wrong.push(`round ${round}: ${own.length} of ${commands.length} passed`)
-    else if (max(times('asked')) > min(times('entered')))
+    const all = passesOf(histories.flat(), round)
+    if (all.length !== histories.length)
+      wrong.push(`round ${round}: ${all.length} of ${histories.length} passed`)
+    else if (max(times(all, 'asked')) > min(times(all, 'entered')))
       wrong.push(`round ${round}: entered before all came`)
-    else if (max(times('leaving')) > min(times('left')))
+    else if (max(times(all, 'leaving')) > min(times(passesOf(exact, round), 'left')))
       wrong.push(`round ${round}: left before all were done`)
   }
   return wrong

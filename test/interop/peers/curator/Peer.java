@@ -1,6 +1,7 @@
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.apache.curator.framework.CuratorFramework;
 import org.apache.curator.framework.CuratorFrameworkFactory;
@@ -14,6 +15,7 @@ import org.apache.curator.retry.RetryNTimes;
  */
 final class Peer {
   private static final CountDownLatch GO = new CountDownLatch(1);
+  private static final Semaphore TOLD = new Semaphore(0);
 
   private Peer() {}
 
@@ -22,7 +24,10 @@ final class Peer {
         new Thread(
             () -> {
               try (BufferedReader in = new BufferedReader(new InputStreamReader(System.in))) {
-                while (in.readLine() != null) GO.countDown();
+                while (in.readLine() != null) {
+                if (GO.getCount() == 0) TOLD.release();
+                GO.countDown();
+              }
               } catch (java.io.IOException ended) {
                 // As good as its end.
               }
@@ -34,6 +39,11 @@ final class Peer {
 
   static void awaitGo() throws InterruptedException {
     GO.await();
+  }
+
+  /** Another line, behind the one that said go. */
+  static void awaitTold() throws InterruptedException {
+    TOLD.acquire();
   }
 
   /** One line of JSON of names and values; a value is a string, a number or a boolean. */

@@ -63,7 +63,9 @@ public final class ValueContender {
       long asked = System.nanoTime();
       if (!barrier.enter(60, TimeUnit.SECONDS)) throw new IllegalStateException("not entered");
       long entered = System.nanoTime();
-      Thread.sleep(2);
+      // A member that has not come out of enter() when others leave may wait for ever: who tells us waits for all.
+      Peer.say("event", "entered", "round", i);
+      Peer.awaitTold();
       long leaving = System.nanoTime();
       if (!barrier.leave(60, TimeUnit.SECONDS)) throw new IllegalStateException("not left");
       Peer.say(

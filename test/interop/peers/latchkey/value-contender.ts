@@ -23,13 +23,20 @@ async function count(zk: Client, format: NumberFormatName): Promise<void> {
   for (let i = 0; i < Number(rounds); i++) say({ event: 'counted', value: await counter.increment() })
 }
 
+/** Curator's members must not leave before all have come out of `enter`: we are told when they have. */
+async function told(round: number): Promise<void> {
+  const telling = new Promise<void>((resolve) => process.stdin.once('data', () => resolve()))
+  say({ event: 'entered', round })
+  await telling
+}
+
 async function passThrough(zk: Client, dialect: 'curator' | 'kazoo'): Promise<void> {
   for (let round = 0; round < Number(rounds); round++) {
     const barrier = new DoubleBarrier(zk, `${path}/${round}`, { members: Number(members), dialect })
     const asked = process.hrtime.bigint()
     const pass = await barrier.enter({ timeoutMs: 60_000 })
     const entered = process.hrtime.bigint()
-    await sleep(systemClock, 2)
+    await (dialect === 'curator' ? told(round) : sleep(systemClock, 2))
     const leaving = process.hrtime.bigint()
     await pass.leave({ timeoutMs: 60_000 })
     say({ event: 'passed', round, asked, entered, leaving, left: process.hrtime.bigint() })
