@@ -4,12 +4,15 @@ import type { BenchName } from './scenarios.js'
 import { scenarios } from './scenarios.js'
 import { subjects } from './subjects/index.js'
 
-export const usage = `npm run bench -- client|mutex|semaphore|leader|waiters [options]
+export const usage = `npm run bench -- client|mutex|semaphore|leader|queue|counter|barrier|waiters [options]
 
   client    one client's operations: throughput, latency, CPU and requests an operation
   mutex     acquire and release: free, and contended in one process
   semaphore acquire and release of one of 4 permits: free, and contended in one process
   leader    leader close → next leader, and a delete to compare with
+  queue     put, take and acknowledge, durable and at least once, between processes
+  counter   increments: free, and by 4 processes at once
+  barrier   double barrier: enter and leave
   waiters   wake-ups and requests of a hand-over as the waiters grow (embedded server)
 
   --rounds N         measured rounds, interleaved over the subjects (default 5)
@@ -37,6 +40,8 @@ export interface BenchOptions {
   readonly history: boolean
 }
 
+const benches = [...(Object.keys(scenarios) as BenchName[]), 'waiters'] as const
+
 /** Throws with what is wrong. */
 export function readOptions(args: readonly string[]): BenchOptions {
   const { values, positionals } = parseArgs({
@@ -55,7 +60,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
       history: { type: 'boolean', default: false },
     },
   })
-  const bench = oneOf('bench', positionals[0], ['client', 'mutex', 'semaphore', 'leader', 'waiters'] as const)
+  const bench = oneOf('bench', positionals[0], benches)
   const known = bench === 'waiters' ? [] : scenarios[bench].map(({ name }) => name)
   return {
     bench,

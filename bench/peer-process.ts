@@ -35,9 +35,23 @@ export class PeerProcess implements AsyncDisposable {
     }
   }
 
-  async run(workload: string, operations: number, inFlight: number): Promise<Measured> {
-    this.#child.stdin.write(`${workload} ${operations} ${inFlight}\n`)
-    return (await this.#answer(ANSWER_MS)) as unknown as Measured
+  /** `name` is of this round, the same for all processes that share it. */
+  async run(workload: string, operations: number, inFlight: number, name: string): Promise<Measured> {
+    return (await this.ask(`${workload} ${operations} ${inFlight} ${name}`)) as unknown as Measured
+  }
+
+  async ask(line: string): Promise<Record<string, unknown>> {
+    this.tell(line)
+    return this.next()
+  }
+
+  tell(line: string): void {
+    this.#child.stdin.write(`${line}\n`)
+  }
+
+  /** The next line that it says by itself. */
+  async next(): Promise<Record<string, unknown>> {
+    return this.#answer(ANSWER_MS)
   }
 
   async #answer(limitMs: number): Promise<Record<string, unknown>> {

@@ -5,10 +5,9 @@
 import { connect } from 'latchkey'
 import { headerOf, loadNow, type Header } from './header.js'
 import type { BenchOptions } from './options.js'
-import { PeerProcess } from './peer-process.js'
+import { Crew } from './crew.js'
 import { scenarios, type BenchName, type Scenario } from './scenarios.js'
 import { subjects } from './subjects/index.js'
-import type { Subject } from './subjects/subject.js'
 import { startTarget, type Target } from './target.js'
 import type { Measured } from './workloads.js'
 
@@ -30,11 +29,6 @@ export interface Results {
   readonly gaps: readonly { readonly scenario: string; readonly subject: string; readonly reason: string }[]
 }
 
-interface Runner {
-  readonly subject: Subject
-  readonly process: PeerProcess
-}
-
 export async function runBench(bench: BenchName, options: BenchOptions): Promise<Results> {
   const load = loadNow()
   await using target = await startTarget(options)
@@ -42,7 +36,7 @@ export async function runBench(bench: BenchName, options: BenchOptions): Promise
   const root = await makeRoot(target.connectString)
   const versions: Record<string, string> = {}
   const missing: Record<string, string> = {}
-  const runners: Runner[] = []
+  const runners: Crew[] = []
   for (const subject of subjects) {
     if (!subject.benches.includes(bench) || options.subjects?.includes(subject.name) === false) continue
     const launch = await subject.launch()
@@ -53,8 +47,8 @@ export async function runBench(bench: BenchName, options: BenchOptions): Promise
     versions[subject.name] = launch.version
     try {
       // All on one server: which one of an ensemble answers makes a difference.
-      const peer = await PeerProcess.start(launch, firstServer(target.connectString), root)
-      runners.push({ subject, process: stack.add(peer) })
+      const start = { subject, launch, connectString: firstServer(target.connectString), root }
+      runners.push(stack.add(await Crew.start(start)))
     } catch (error) {
       missing[subject.name] = `it does not start: ${String(error)}`
     }
@@ -76,7 +70,7 @@ export async function runBench(bench: BenchName, options: BenchOptions): Promise
 
 async function runScenario(
   scenario: Scenario,
-  runners: readonly Runner[],
+  runners: readonly Crew[],
   target: Target,
   { rounds, warmUp, scale }: BenchOptions,
 ): Promise<Sample[]> {
@@ -97,17 +91,15 @@ async function runScenario(
 
 async function runOnce(
   scenario: Scenario,
-  runner: Runner,
+  runner: Crew,
   target: Target,
   operations: number,
   round: number,
 ): Promise<Sample> {
   const before = await target.packets()
-  const measured = await runner.process
-    .run(scenario.workload, operations, scenario.inFlight)
-    .catch((error: unknown) => {
-      throw new Error(`${runner.subject.name}, ${scenario.name}: ${String(error)}`)
-    })
+  const measured = await runner.measure(scenario, operations).catch((error: unknown) => {
+    throw new Error(`${runner.subject.name}, ${scenario.name}: ${String(error)}`)
+  })
   const after = await target.packets()
   return {
     kind: 'sample',

@@ -5,10 +5,15 @@ export interface Scenario {
   /** One of workloads.ts. */
   readonly workload: string
   readonly operations: number
+  /** In each process. */
   readonly inFlight: number
+  /** How many processes share the operations, each with its own connection. Default 1. */
+  readonly processes?: number
+  /** How many more take from the queue what those put. */
+  readonly consumers?: number
 }
 
-export type BenchName = 'client' | 'mutex' | 'semaphore' | 'leader'
+export type BenchName = 'client' | 'mutex' | 'semaphore' | 'leader' | 'queue' | 'counter' | 'barrier'
 
 export const scenarios: Readonly<Record<BenchName, readonly Scenario[]>> = {
   client: [
@@ -91,6 +96,76 @@ export const scenarios: Readonly<Record<BenchName, readonly Scenario[]>> = {
       workload: 'semaphore',
       operations: 800,
       inFlight: 16,
+    },
+  ],
+  // An operation is an item that was put, taken and acknowledged. Latencies are those of a put.
+  queue: [
+    {
+      name: 'queue-1x1-serial',
+      title: '1 producer, 1 consumer, one item at a time in each',
+      workload: 'queue',
+      operations: 200,
+      inFlight: 1,
+      consumers: 1,
+    },
+    {
+      name: 'queue-1x1',
+      title: '1 producer, 1 consumer, 16 items at a time in each',
+      workload: 'queue',
+      operations: 500,
+      inFlight: 16,
+      consumers: 1,
+    },
+    {
+      name: 'queue-1x1-64',
+      title: '1 producer, 1 consumer, 64 items at a time in each',
+      workload: 'queue',
+      operations: 1_000,
+      inFlight: 64,
+      consumers: 1,
+    },
+    {
+      name: 'queue-4x4',
+      title: '4 producers, 4 consumers, 16 items at a time in each',
+      workload: 'queue',
+      operations: 800,
+      inFlight: 16,
+      processes: 4,
+      consumers: 4,
+    },
+  ],
+  counter: [
+    {
+      name: 'counter-free',
+      title: 'increment, nobody else',
+      workload: 'counter',
+      operations: 400,
+      inFlight: 1,
+    },
+    {
+      name: 'counter-4',
+      title: 'increment, 4 processes at once',
+      workload: 'counter',
+      operations: 400,
+      inFlight: 1,
+      processes: 4,
+    },
+  ],
+  // All enter, then all leave, each round on a path of its own.
+  barrier: [
+    {
+      name: 'barrier-2',
+      title: '2 members enter and leave',
+      workload: 'barrier',
+      operations: 60,
+      inFlight: 2,
+    },
+    {
+      name: 'barrier-8',
+      title: '8 members enter and leave',
+      workload: 'barrier',
+      operations: 30,
+      inFlight: 8,
     },
   ],
   leader: [

@@ -6,6 +6,8 @@ import { median, spread } from './statistics.js'
 
 const LIMIT = 'lean-probe'
 
+export type MeasuredKey = 'opsPerSecond' | 'cpuUs' | 'p50Us'
+
 export function headerText(header: Header): string {
   const pairs = Object.entries(header.versions).map(([name, version]) => `${name} ${version}`)
   const lacking = Object.entries(header.missing).map(([name, reason]) => `${name} is missing: ${reason}`)
@@ -70,7 +72,7 @@ export function ratio(
   samples: readonly Sample[],
   name: string,
   base: string,
-  key: 'opsPerSecond' | 'cpuUs',
+  key: MeasuredKey,
 ): number | undefined {
   const ratios = samples
     .filter(({ subject }) => subject === name)

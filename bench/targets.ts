@@ -1,12 +1,12 @@
 /** What was promised, and whether this run keeps it. */
 import type { Sample } from './run.js'
-import { ratio } from './table.js'
+import { ratio, type MeasuredKey } from './table.js'
 
 interface Promised {
   readonly scenario: string
   readonly what: string
   readonly against: string
-  readonly key: 'opsPerSecond' | 'cpuUs'
+  readonly key: MeasuredKey
   readonly atMost?: number
   readonly atLeast?: number
 }
@@ -30,6 +30,17 @@ const promised: readonly Promised[] = [
   { scenario: 'mutex-biased', what: 'rate', against: 'curator', key: 'opsPerSecond', atLeast: 100 },
   { scenario: 'semaphore-free', what: 'rate', against: 'curator', key: 'opsPerSecond', atLeast: 1.3 },
   { scenario: 'semaphore-16', what: 'rate', against: 'curator', key: 'opsPerSecond', atLeast: 1.3 },
+  { scenario: 'queue-1x1', what: 'rate', against: 'curator', key: 'opsPerSecond', atLeast: 5 },
+  { scenario: 'queue-1x1', what: 'rate', against: 'kazoo', key: 'opsPerSecond', atLeast: 10 },
+  { scenario: 'queue-1x1-64', what: 'rate', against: 'curator', key: 'opsPerSecond', atLeast: 5 },
+  { scenario: 'queue-1x1-64', what: 'rate', against: 'kazoo', key: 'opsPerSecond', atLeast: 10 },
+  { scenario: 'queue-4x4', what: 'rate', against: 'curator', key: 'opsPerSecond', atLeast: 5 },
+  { scenario: 'queue-4x4', what: 'rate', against: 'kazoo', key: 'opsPerSecond', atLeast: 10 },
+  { scenario: 'counter-free', what: 'rate', against: 'curator', key: 'opsPerSecond', atLeast: 1.3 },
+  { scenario: 'counter-4', what: 'rate', against: 'curator', key: 'opsPerSecond', atLeast: 1.3 },
+  { scenario: 'barrier-2', what: 'rate', against: 'curator', key: 'opsPerSecond', atLeast: 1.3 },
+  { scenario: 'barrier-8', what: 'rate', against: 'curator', key: 'opsPerSecond', atLeast: 1.3 },
+  { scenario: 'leader-hand-over', what: 'time (p50)', against: 'curator', key: 'p50Us', atMost: 1 / 1.3 },
 ]
 
 export function targetsText(samples: readonly Sample[]): string {

@@ -96,7 +96,14 @@ async function called(call: (done: Done) => void): Promise<void> {
   })
 }
 
-type Workload = (driver: Driver, root: string, operations: number, inFlight: number) => Promise<Measured>
+/** `path` is the same in all processes that take part in this round, and used by no other. */
+export type Workload = (
+  driver: Driver,
+  root: string,
+  operations: number,
+  inFlight: number,
+  path: string,
+) => Promise<Measured>
 
 const data = Buffer.alloc(128, 'x')
 

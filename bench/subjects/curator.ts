@@ -1,5 +1,5 @@
 /**
- * Curator's InterProcessMutex, InterProcessSemaphoreV2 and LeaderLatch on the JVM, compiled against the jars of an installed Curator
+ * Curator's recipes on the JVM (bench/peers/curator), compiled against the jars of an installed Curator
  * (`LATCHKEY_CURATOR_CLASSPATH`, else Debian's libcurator-*-java).
  */
 import { existsSync } from 'node:fs'
@@ -20,7 +20,7 @@ const NEEDED = [
 
 export const curator: Subject = {
   name: 'curator',
-  benches: ['mutex', 'semaphore', 'leader'],
+  benches: ['mutex', 'semaphore', 'leader', 'queue', 'counter', 'barrier'],
   lacks: { 'mutex-not-awaited': 'its release always waits' },
   async launch() {
     const classpath = await findClasspath()
@@ -29,10 +29,11 @@ export const curator: Subject = {
     if ((await firstLine('javac', ['-version'])) === undefined) return { missing: 'no javac' }
     const classes = join(cache, 'curator')
     await mkdir(classes, { recursive: true })
-    const source = join(repository, 'bench', 'peers', 'curator', 'CuratorMutexBench.java')
-    await runCommand('javac', ['-cp', classpath, '-d', classes, source])
+    const folder = join(repository, 'bench', 'peers', 'curator')
+    const sources = (await readdir(folder)).map((name) => join(folder, name))
+    await runCommand('javac', ['-cp', classpath, '-d', classes, ...sources])
     const version = /curator-recipes-([\d.]+)\.jar/.exec(await listed())?.[1] ?? 'of the classpath'
-    const args = ['-cp', `${classes}:${classpath}`, 'CuratorMutexBench']
+    const args = ['-cp', `${classes}:${classpath}`, 'CuratorBench']
     return { command: 'java', args, version }
   },
 }

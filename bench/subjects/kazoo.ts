@@ -1,14 +1,14 @@
-/** kazoo's Lock and Semaphore on Python: the first interpreter that has kazoo. */
+/** kazoo's recipes on Python (bench/peers/kazoo): the first interpreter that has kazoo. */
 import { join } from 'node:path'
 import { firstLine } from '../command.js'
 import { repository } from '../paths.js'
 import type { Subject } from './subject.js'
 
-const script = join(repository, 'bench', 'peers', 'kazoo', 'mutex_bench.py')
+const script = join(repository, 'bench', 'peers', 'kazoo', 'bench.py')
 
 export const kazoo: Subject = {
   name: 'kazoo',
-  benches: ['mutex', 'semaphore'],
+  benches: ['mutex', 'semaphore', 'queue', 'counter'],
   lacks: { 'mutex-not-awaited': 'its release always waits' },
   async launch() {
     for (const python of [process.env['LATCHKEY_PYTHON'] ?? 'python3', '/usr/bin/python3']) {

@@ -2,21 +2,17 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type {
-  Client,
-  connect as Connect,
-  LeaderLatch as LatchClass,
-  Mutex as MutexClass,
-  Semaphore as SemaphoreClass,
-} from 'latchkey'
+import type * as Latchkey from 'latchkey'
+import type { Client, LeaderLatch as LatchClass } from 'latchkey'
 import { packageFolder } from '../paths.js'
+import type { BarrierWorkload, QueueWorkload } from '../recipe-workloads.js'
 import { launchWorker } from './node-subject.js'
 import type { MutexWorkload, PreparedLeaders } from '../workloads.js'
 import type { Driver, Subject } from './subject.js'
 
 export const latchkey: Subject = {
   name: 'latchkey',
-  benches: ['client', 'mutex', 'semaphore', 'leader'],
+  benches: ['client', 'mutex', 'semaphore', 'leader', 'queue', 'counter', 'barrier'],
   launch: async () => launchWorker(import.meta.url, await version()),
 }
 
@@ -33,12 +29,8 @@ async function version(): Promise<string> {
 
 export async function open(connectString: string): Promise<Driver> {
   const entry = pathToFileURL(join(packageFolder, 'dist', 'src', 'index.js')).href
-  const { connect, LeaderLatch, Mutex, Semaphore } = (await import(entry)) as {
-    connect: typeof Connect
-    LeaderLatch: typeof LatchClass
-    Mutex: typeof MutexClass
-    Semaphore: typeof SemaphoreClass
-  }
+  const latchkey = (await import(entry)) as typeof Latchkey
+  const { connect, Counter, LeaderLatch, Mutex, Semaphore } = latchkey
   const dialect = import.meta.url.endsWith('?dialect=curator') ? 'curator' : 'native'
   const zk = await connect(connectString)
   const mutexWith = (biased: boolean): MutexWorkload => ({
@@ -78,7 +70,51 @@ export async function open(connectString: string): Promise<Driver> {
         return leadersOf(LeaderLatch, [zk, other], path)
       },
     },
+    queue: queueWith(latchkey, zk),
+    counter: (path) => {
+      const counter = new Counter(zk, path)
+      return async () => counter.increment()
+    },
+    barrier: barrierWith(latchkey, zk),
     close: async () => zk.close(),
+  }
+}
+
+function queueWith({ Queue, bytesCodec }: typeof Latchkey, zk: Latchkey.Client): QueueWorkload {
+  return async (path) => {
+    const queue = await Promise.resolve(new Queue(zk, path, { codec: bytesCodec }))
+    return {
+      put: async (data) => queue.put(data),
+      consume: async (takers, onAcked) => {
+        const stopping = Array.from({ length: takers }, () => new AbortController())
+        const take = async (until: AbortController): Promise<void> => {
+          for await (const delivery of queue.deliveries(until)) {
+            await delivery.ack()
+            onAcked()
+          }
+        }
+        const taking = Promise.all(stopping.map(take))
+        // It hears of what is put from here on, or finds it.
+        await zk.sync('/')
+        return async () => {
+          for (const each of stopping) each.abort()
+          await taking
+        }
+      },
+    }
+  }
+}
+
+function barrierWith({ DoubleBarrier }: typeof Latchkey, zk: Latchkey.Client): BarrierWorkload {
+  return async (path, members) => {
+    await zk.ensurePath(path, { mode: 'container' })
+    return Array.from({ length: members }, () => {
+      const barrier = new DoubleBarrier(zk, path, { members })
+      return async () => {
+        const pass = await barrier.enter()
+        return async () => pass.leave()
+      }
+    })
   }
 }
 

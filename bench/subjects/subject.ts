@@ -1,5 +1,6 @@
 /** What is measured: how to start it, and what a client written in JavaScript must be able to do. */
 import type { BenchName } from '../scenarios.js'
+import type { BarrierWorkload, QueueWorkload } from '../recipe-workloads.js'
 import type { LeaderWorkload, MutexWorkload } from '../workloads.js'
 
 export type Done = (error?: unknown) => void
@@ -16,6 +17,10 @@ export interface Driver {
   /** Of 4 permits, one at a time. */
   readonly semaphore?: MutexWorkload
   readonly leader?: LeaderWorkload
+  readonly queue?: QueueWorkload
+  /** One increment. */
+  readonly counter?: (path: string) => () => Promise<unknown>
+  readonly barrier?: BarrierWorkload
   close(): Promise<void>
 }
 

@@ -1,0 +1,108 @@
+/**
+ * The processes of one subject: one for most scenarios, several where they share the work, and for a queue those that
+ * take as well. They are started when they are first needed, which is in a warm-up round.
+ */
+import { PeerProcess } from './peer-process.js'
+import type { Scenario } from './scenarios.js'
+import { median } from './statistics.js'
+import type { Launch, Subject } from './subjects/subject.js'
+import type { Measured } from './workloads.js'
+
+export interface CrewSpec {
+  readonly subject: Subject
+  readonly launch: Launch
+  readonly connectString: string
+  readonly root: string
+}
+
+let rounds = 0
+
+export class Crew implements AsyncDisposable {
+  readonly subject: Subject
+  readonly #spec: CrewSpec
+  readonly #processes: PeerProcess[] = []
+
+  private constructor(spec: CrewSpec) {
+    this.subject = spec.subject
+    this.#spec = spec
+  }
+
+  /** Throws if the first process does not start. */
+  static async start(spec: CrewSpec): Promise<Crew> {
+    const crew = new Crew(spec)
+    await crew.#first(1)
+    return crew
+  }
+
+  async #first(count: number): Promise<PeerProcess[]> {
+    const { launch, connectString, root } = this.#spec
+    while (this.#processes.length < count)
+      this.#processes.push(await PeerProcess.start(launch, connectString, root))
+    return this.#processes.slice(0, count)
+  }
+
+  async measure(scenario: Scenario, operations: number): Promise<Measured> {
+    const { workload, inFlight, processes = 1, consumers = 0 } = scenario
+    const peers = await this.#first(processes + consumers)
+    const share = Math.ceil(operations / processes)
+    const name = `round-${++rounds}`
+    const work = async (what: string): Promise<Measured> => {
+      const start = performance.now()
+      const all = await Promise.all(
+        peers.slice(0, processes).map(async (peer) => peer.run(what, share, inFlight, name)),
+      )
+      return together(all, performance.now() - start)
+    }
+    if (consumers === 0) return work(workload)
+    return throughQueue(
+      peers.slice(processes),
+      share * processes,
+      `queue-take 0 ${inFlight} ${name}`,
+      async () => work('queue-put'),
+    )
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled(this.#processes.map(async (peer) => peer[Symbol.asyncDispose]()))
+  }
+}
+
+/** From the first put until the last item was acknowledged. */
+async function throughQueue(
+  consumers: readonly PeerProcess[],
+  items: number,
+  line: string,
+  put: () => Promise<Measured>,
+): Promise<Measured> {
+  const acked = new Map<PeerProcess, number>()
+  await Promise.all(consumers.map(async (peer) => peer.ask(line)))
+  const start = performance.now()
+  let endMs = 0
+  const following = consumers.map(async (peer) => {
+    for (let said = await peer.next(); ; said = await peer.next()) {
+      if (said['stopped'] === true) return said
+      acked.set(peer, Number(said['acked']))
+      const total = [...acked.values()].reduce((sum, count) => sum + count, 0)
+      if (total < items || endMs > 0) continue
+      endMs = performance.now() - start
+      for (const each of consumers) each.tell('stop')
+    }
+  })
+  const [measured, ...ends] = await Promise.all([put(), ...following])
+  const total = ends.reduce((sum, said) => sum + Number(said['acked']), 0)
+  if (total !== items) throw new Error(`${items} items were put, ${total} acknowledged`)
+  const cpuMs = ends.reduce((sum, said) => sum + Number(said['cpuMs']), measured.cpuMs)
+  return { ...measured, operations: items, elapsedMs: endMs, cpuMs }
+}
+
+function together(all: readonly Measured[], elapsedMs: number): Measured {
+  const [only] = all
+  if (all.length === 1 && only !== undefined) return only
+  return {
+    operations: all.reduce((sum, { operations }) => sum + operations, 0),
+    elapsedMs,
+    cpuMs: all.reduce((sum, { cpuMs }) => sum + cpuMs, 0),
+    p50Us: median(all.map(({ p50Us }) => p50Us)),
+    p99Us: Math.max(...all.map(({ p99Us }) => p99Us)),
+  }
+}
