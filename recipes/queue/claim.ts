@@ -14,6 +14,7 @@ import { onAbort, quietController } from '../../src/runtime/abort.js'
 import { DeletionWatch } from '../kernel/deletion-watch.js'
 import { isPassing, lossOf } from '../kernel/failure.js'
 import type { DeadSteps } from './dead-letters.js'
+import type { JointCommits } from './joint-commits.js'
 import type { Layout, Placement, Stored } from './layout.js'
 import { commitSteps, type Commit, type Step } from './step.js'
 
@@ -34,6 +35,7 @@ export interface ClaimSpec<T> {
   /** It was removed when it was taken: nothing is left to settle. */
   readonly removed: boolean
   readonly deadSteps: DeadSteps
+  readonly acks: JointCommits
   /** Puts a removed item into the queue again. */
   readonly putBack: (payload: Uint8Array, place: Placement, stored: Stored) => Promise<void>
 }
@@ -43,6 +45,9 @@ export type Settlement =
   | { readonly how: 'return'; readonly error?: string | undefined; readonly uncounted?: boolean }
   | { readonly how: 'delay'; readonly dueAt: number; readonly error?: string | undefined }
   | { readonly how: 'dead'; readonly error: string }
+
+/** What an acknowledgement takes in a request besides the items that it leaves, with a wide margin. */
+const ACK_BYTES = 1_024
 
 export class Claim<T> {
   readonly #spec: ClaimSpec<T>
@@ -176,7 +181,7 @@ export class Claim<T> {
   }
 
   async #commit(index: number, settlement: Settlement, isLast: boolean): Promise<void> {
-    const { zk, session } = this.#spec
+    const { zk, session, acks, stored } = this.#spec
     const left = [...this.#stored].filter((each) => settlement.how === 'return' || each !== index)
     const own = this.#ownSteps(left, settlement, isLast)
     const effects = settlement.how === 'ack' ? settlement.effects : undefined
@@ -190,7 +195,11 @@ export class Claim<T> {
     let commit: Commit
     if (isLast) this.#ended = true
     try {
-      commit = await commitSteps(zk, session, { steps, wasApplied })
+      const bytes = stored.payloads.reduce((sum, { length }) => sum + length, ACK_BYTES)
+      const isPlain = settlement.how === 'ack' && effects === undefined
+      commit = await (isPlain
+        ? acks.commit(session, { steps, wasApplied, bytes })
+        : commitSteps(zk, session, { steps, wasApplied }))
     } catch (error) {
       this.#ended = false
       throw this.#refusal(error, own.steps.length)

@@ -16,7 +16,8 @@ import { Claim, claimToken, type ClaimSpec } from './claim.js'
 import type { ItemCodec } from '../kernel/codec.js'
 import type { Candidate, Layout, Stored } from './layout.js'
 import type { DeadSteps } from './dead-letters.js'
-import { commitSteps, type Step } from './step.js'
+import type { JointCommits } from './joint-commits.js'
+import type { Step } from './step.js'
 
 export interface GrabSpec<T> {
   readonly zk: Zk
@@ -27,7 +28,12 @@ export interface GrabSpec<T> {
   readonly delivery: 'at-least-once' | 'at-most-once'
   readonly deadSteps: DeadSteps
   readonly putBack: ClaimSpec<T>['putBack']
+  readonly claims: JointCommits
+  readonly acks: JointCommits
 }
+
+/** What a claim takes in a request besides the item's own data, with a wide margin. */
+const CLAIM_BYTES = 1_024
 
 /** Why an item was not got: somebody else's or gone; no item, and a dead letter now; or our session is over. */
 export type Miss = 'beaten' | 'buried' | 'session-over'
@@ -60,7 +66,8 @@ export async function grab<T>(
   const claimStep = makeClaim(spec, claimPath, token)
   try {
     const removal = removes ? layout.removalSteps(stored.notes) : []
-    const commit = await commitSteps(zk, session, {
+    const commit = await spec.claims.commit(session, {
+      bytes: node.data.length + CLAIM_BYTES,
       steps: async () => Promise.resolve([itemStep, claimStep, ...removal]),
       wasApplied: async (limits) => (await claimToken(zk, claimPath, limits)) === token,
     })

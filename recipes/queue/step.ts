@@ -32,10 +32,19 @@ export type Commit =
   /** The session is over. `inDoubt`: the last try may have taken effect. */
   | { readonly how: 'over'; readonly inDoubt: boolean }
 
-/** Rejects with what the server refuses (a `TransactionError`, or the error of a step that could not be mended). */
-export async function commitSteps(zk: Zk, session: Session, intent: Intent): Promise<Commit> {
+/**
+ * Rejects with what the server refuses (a `TransactionError`, or the error of a step that could not be mended).
+ *
+ * @param mayBeApplied - it may have taken effect already: looks before the first try.
+ */
+export async function commitSteps(
+  zk: Zk,
+  session: Session,
+  intent: Intent,
+  mayBeApplied = false,
+): Promise<Commit> {
   const { generation } = session
-  let inDoubt = false
+  let inDoubt = mayBeApplied
   let refusals = 0
   for (let repetition = 0; !session.signal.aborted; repetition++) {
     let steps: readonly Step[] = []

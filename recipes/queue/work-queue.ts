@@ -18,6 +18,7 @@ import { countItems, DeadLetters } from './dead-letters.js'
 import { Delivery } from './delivery.js'
 import type { Format } from './formats.js'
 import { FlatLayout } from './flat-layout.js'
+import { JointCommits } from './joint-commits.js'
 import type { Entry, Layout, Placement } from './layout.js'
 import { NativeLayout } from './native-layout.js'
 import { CHUNK_BYTES, CHUNK_ITEMS, Producer, unitOf, type Unit } from './producer.js'
@@ -115,6 +116,8 @@ export abstract class WorkQueue<T> implements AsyncIterable<Delivery<T>> {
       consumer: this.#name,
       delivery,
       deadSteps: this.deadLetters.steps,
+      claims: new JointCommits(zk),
+      acks: new JointCommits(zk),
       putBack: async (payload, place, { notes }) => {
         const unit = unitOf([this.#entry(payload, { ...place, id: notes.k }, notes)])
         producer.put(unit)
