@@ -94,6 +94,8 @@ export type { SharedPermits } from '../recipes/semaphore/permit-limit.js'
 
 export { Counter } from '../recipes/values/counter.js'
 export type { Block, CounterNumber, CounterOptions, NumberOf } from '../recipes/values/counter.js'
+export { RateLimiter } from '../recipes/values/rate-limiter.js'
+export type { RateLimiterOptions } from '../recipes/values/rate-limiter.js'
 export { numberFormats } from '../recipes/values/number-format.js'
 export type { NumberFormat, NumberFormatName } from '../recipes/values/number-format.js'
 export { Queue } from '../recipes/queue/queue.js'

@@ -14,7 +14,7 @@ import { OperationMarker } from './operation-marker.js'
 import { stepOverMinusOne } from './version-wrap.js'
 
 /** The transaction that a znode's data is of. */
-export type WrittenAs = Pick<Stat, 'version' | 'mzxid' | 'czxid'>
+export type WrittenAs = Pick<Stat, 'version' | 'mzxid' | 'czxid' | 'mtime'>
 
 /** The value as read; nothing if there is no znode. */
 export interface Reading {
@@ -207,7 +207,12 @@ export class CellAccess {
         marker.version++
         return {
           how: 'applied',
-          as: { version: next(base.as.version), mzxid: marked.mzxid, czxid: base.as.czxid },
+          as: {
+            version: next(base.as.version),
+            mzxid: marked.mzxid,
+            czxid: base.as.czxid,
+            mtime: marked.mtime,
+          },
         }
       }
       if (marked.version === marker.version) return standsAs(base, now) ? { how: 'open' } : { how: 'dead' }

@@ -8,6 +8,7 @@ import { leaderLatch } from './leader-latch.js'
 import { multiLock } from './multi-lock.js'
 import { mutex, mutexOfKazoo } from './mutex.js'
 import { queue } from './queue.js'
+import { rateLimiter, rateLimiterInBatches } from './rate-limiter.js'
 import { readWriteLock, readWriteLockOfKazoo } from './read-write-lock.js'
 import { semaphore, semaphoreOfCurator, semaphoreOfKazoo, semaphoreResized } from './semaphore.js'
 
@@ -30,6 +31,8 @@ export const workloads: readonly Workload[] = [
   doubleBarrier,
   doubleBarrierOfCurator,
   countDownLatch,
+  rateLimiter,
+  rateLimiterInBatches,
 ]
 
 export function workloadNamed(name: string): Workload {

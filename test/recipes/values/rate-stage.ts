@@ -1,0 +1,39 @@
+/** A cluster with a model of the limit that sees everything. */
+import type { RateLimiter } from 'latchkey'
+import { expect } from 'vitest'
+import { RateModel } from '../../support/rate-model.js'
+import type { Cluster } from '../cluster.js'
+
+export const PATH = '/app/rate'
+
+export class RateWatch {
+  readonly model: RateModel
+  readonly failures: string[] = []
+  readonly #cluster: Cluster
+
+  constructor(cluster: Cluster, { permits, intervalMs }: { permits: number; intervalMs: number }) {
+    this.#cluster = cluster
+    this.model = new RateModel(permits, intervalMs, (why) => void this.failures.push(why))
+    cluster.control.onApply(({ body, time }) => {
+      for (const change of body.type === 'multi' ? body.changes : [body])
+        if (change.type === 'setData' && change.path === PATH)
+          this.model.write(change.data ?? new Uint8Array(), Number(time))
+    })
+  }
+
+  /** Takes, and books it at the moment that the caller knows. */
+  async take(limiter: RateLimiter, count = 1, options: { signal?: AbortSignal; timeoutMs?: number } = {}) {
+    await limiter.acquire(count, options)
+    this.model.handOut(count, this.#cluster.clock.wall())
+  }
+
+  async try(limiter: RateLimiter, count = 1): Promise<boolean> {
+    const taken = await limiter.tryAcquire(count)
+    if (taken) this.model.handOut(count, this.#cluster.clock.wall())
+    return taken
+  }
+
+  check(): void {
+    expect(this.failures).toEqual([])
+  }
+}
