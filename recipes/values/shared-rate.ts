@@ -42,6 +42,8 @@ export class SharedRate implements RateSource {
   readonly #limit: RateLimit
   readonly #cell: Cell<RateRecord>
   readonly #time = new LeaderTime()
+  /** The latest window, and when we first knew of it: it had begun. */
+  #seen: { readonly begin: number; readonly at: number } | undefined
 
   constructor({ zk, path, limit, acl }: SharedRateSpec) {
     this.#path = path
@@ -58,7 +60,7 @@ export class SharedRate implements RateSource {
   #step(current: Current<RateRecord>, { least, wanted }: RateAsk): Step<RateRecord, RateAnswer> {
     const sentAt = this.#clock.now()
     const window = this.#windowOf(current)
-    const overAtMs = this.#time.whenIs(window.begin + this.#limit.intervalMs)
+    const overAtMs = this.#overAt(window)
     const free = this.#limit.permits - window.used
     if (overAtMs !== undefined && sentAt < overAtMs && least > free)
       return { answer: () => ({ begin: window.begin, granted: 0, untilMs: sentAt, free, overAtMs }) }
@@ -81,14 +83,25 @@ export class SharedRate implements RateSource {
       // The leader's clock may have been almost a millisecond past what it wrote, and be a little faster than ours.
       untilMs: sentAt + leftMs * (1 - DRIFT) - 1,
       free: permits - window.used,
-      overAtMs: this.#time.whenIs(window.begin + intervalMs) ?? heardAt + leftMs,
+      overAtMs: this.#overAt(window) ?? heardAt + leftMs,
     }
+  }
+
+  /**
+   * When asking is worth a request again; undefined if nothing is known of the leader's clock. A clock that is set forward and back
+   * again leaves a window that seems to be far ahead: an interval after we first knew of it, it is asked all the same.
+   */
+  #overAt({ begin }: RateWindow): number | undefined {
+    const now = this.#clock.now()
+    if (this.#seen?.begin !== begin) this.#seen = { begin, at: now }
+    const whenIs = this.#time.whenIs(begin + this.#limit.intervalMs)
+    return whenIs && Math.min(whenIs, this.#seen.at + this.#limit.intervalMs)
   }
 
   async free(options: WaitOptions): Promise<number> {
     const current = await this.#cell.read(options)
     const window = this.#windowOf(current)
-    const overAtMs = this.#time.whenIs(window.begin + this.#limit.intervalMs)
+    const overAtMs = this.#overAt(window)
     const isOver = overAtMs !== undefined && this.#clock.now() >= overAtMs
     return this.#limit.permits - (isOver ? 0 : window.used)
   }

@@ -5,7 +5,6 @@ import type { Checker, Stage } from './workload.js'
 
 export class RateChecker implements Checker {
   readonly #path: string
-  readonly #stage: Stage
   readonly #model: RateModel
 
   constructor(
@@ -13,7 +12,6 @@ export class RateChecker implements Checker {
     { path, permits, intervalMs }: { path: string; permits: number; intervalMs: number },
   ) {
     this.#path = path
-    this.#stage = stage
     this.#model = new RateModel(permits, intervalMs, (why) =>
       stage.violate('never more than the limit in a window', why),
     )
@@ -24,10 +22,10 @@ export class RateChecker implements Checker {
       const { body, time } = event.transaction
       for (const change of body.type === 'multi' ? body.changes : [body])
         if (change.type === 'setData' && change.path === this.#path)
-          this.#model.write(change.data ?? new Uint8Array(), Number(time))
+          this.#model.write(change.data ?? new Uint8Array(), Number(time), event.atMs)
       return
     }
     if (event.source !== 'process' || event.type !== 'ok' || event.operation !== 'acquire') return
-    this.#model.handOut(Number(event.value), this.#stage.cluster.clock.wall())
+    this.#model.handOut(Number(event.value), event.atMs)
   }
 }

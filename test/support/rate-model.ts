@@ -3,7 +3,12 @@
  * It shares no code with the recipe: it knows the layout of the znode, and the promise.
  */
 interface Window {
+  /** By the server's wall clock. */
   begin: number
+  /** By a clock that is never set: when the first ask of it was applied, */
+  readonly fromMs: number
+  /** and when it is over, as the wall clock was going at its latest ask. */
+  untilMs: number
   /** By the asks that the server applied. */
   granted: number
   /** To callers. */
@@ -17,8 +22,8 @@ interface Ask {
   readonly least: number
 }
 
-/** So many windows are remembered: an answer that is handed out must be of the latest. */
-const KEPT = 8
+/** So many windows are remembered. */
+const KEPT = 32
 
 export class RateModel {
   readonly #permits: number
@@ -39,19 +44,18 @@ export class RateModel {
     return this.#windows.length
   }
 
-  /** A write that the server applied, at `time` by its wall clock. */
-  write(data: Uint8Array, time: number): void {
+  /** A write that the server applied at `time` by its wall clock, and `atMs` by one that is never set. */
+  write(data: Uint8Array, time: number, atMs: number): void {
     const { begin, used, ask, least } = JSON.parse(Buffer.from(data).toString()) as Ask
     const last = this.#windows.at(-1)
-    // The znode was made, and never asked.
-    if (ask === 0 && begin === 0) return
     if (last !== undefined && (begin !== last.begin || used !== last.granted))
       this.#fail(`an ask on top of ${begin}/${used}, where ${last.begin}/${last.granted} stands`)
     if (last === undefined || time - last.begin >= this.#intervalMs)
-      this.#windows.push({ begin: time, granted: 0, handedOut: 0 })
+      this.#windows.push({ begin: time, fromMs: atMs, untilMs: 0, granted: 0, handedOut: 0 })
     const now = this.#windows.at(-1)
     if (now === undefined) return
-    if (time < now.begin) now.begin = time
+    now.begin = Math.min(now.begin, time)
+    now.untilMs = Math.max(now.untilMs, atMs + now.begin + this.#intervalMs - time)
     const free = this.#permits - now.granted
     const grant = least > free ? 0 : Math.min(ask, free)
     now.granted += grant
@@ -59,15 +63,12 @@ export class RateModel {
     if (this.#windows.length > KEPT) this.#windows.shift()
   }
 
-  /** Permits reach a caller, at `time` by the server's wall clock. */
-  handOut(count: number, time: number): void {
-    const now = this.#windows.findLast(({ begin }) => begin <= time && time < begin + this.#intervalMs)
+  /** Permits reach a caller. Only if the wall clock was set forward can they be of two windows: then of the older. */
+  handOut(count: number, atMs: number): void {
     this.handedOut += count
-    if (now === undefined) return this.#fail(`${count} handed out at ${time}, in no window`)
-    now.handedOut += count
-    if (now.handedOut > this.#permits)
-      this.#fail(`${now.handedOut} of ${this.#permits} handed out in the window from ${now.begin}`)
-    if (now.handedOut > now.granted)
-      this.#fail(`${now.handedOut} handed out of ${now.granted} granted in the window from ${now.begin}`)
+    const open = this.#windows.filter(({ fromMs, untilMs }) => fromMs <= atMs && atMs < untilMs)
+    const of = open.find(({ granted, handedOut }) => handedOut + count <= granted)
+    if (of !== undefined) of.handedOut += count
+    else this.#fail(`${count} handed out at ${atMs}, where ${JSON.stringify(open)} was open`)
   }
 }

@@ -227,6 +227,20 @@ describe('RateLimiter', () => {
     watch.check()
   })
 
+  test('a clock set forward and back again holds nobody up for longer than three intervals', async () => {
+    await using s = await stage(2)
+    const { cluster, watch, limiters } = s
+    await cluster.until(watch.take(limiters[1]!))
+    cluster.clock.stepWall(3_600_000)
+    await cluster.until(watch.take(limiters[0]!, 5))
+    cluster.clock.stepWall(-3_600_000)
+    const before = cluster.clock.now()
+    // It waits for the end of the window that it knows, then reads of one that begins in an hour, then finds it full.
+    await cluster.until(watch.take(limiters[1]!, 5))
+    expect(cluster.clock.now() - before).toBeLessThan(3_200)
+    watch.check()
+  })
+
   test('one who gives up as it is served leaves its permits to the next', async () => {
     await using s = await stage(1, { permits: 1, intervalMs: 60_000 })
     const { cluster, limiters } = s

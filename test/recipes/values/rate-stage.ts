@@ -17,19 +17,19 @@ export class RateWatch {
     cluster.control.onApply(({ body, time }) => {
       for (const change of body.type === 'multi' ? body.changes : [body])
         if (change.type === 'setData' && change.path === PATH)
-          this.model.write(change.data ?? new Uint8Array(), Number(time))
+          this.model.write(change.data ?? new Uint8Array(), Number(time), cluster.clock.now())
     })
   }
 
   /** Takes, and books it at the moment that the caller knows. */
   async take(limiter: RateLimiter, count = 1, options: { signal?: AbortSignal; timeoutMs?: number } = {}) {
     await limiter.acquire(count, options)
-    this.model.handOut(count, this.#cluster.clock.wall())
+    this.model.handOut(count, this.#cluster.clock.now())
   }
 
   async try(limiter: RateLimiter, count = 1): Promise<boolean> {
     const taken = await limiter.tryAcquire(count)
-    if (taken) this.model.handOut(count, this.#cluster.clock.wall())
+    if (taken) this.model.handOut(count, this.#cluster.clock.now())
     return taken
   }
 
