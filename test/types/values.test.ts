@@ -3,6 +3,7 @@ import {
   Counter,
   DoubleBarrier,
   jsonCodec,
+  RateLimiter,
   SharedValue,
   type BarrierPass,
   type Block,
@@ -39,4 +40,14 @@ test('a double barrier needs to know its members, and gives a pass', () => {
   expectTypeOf(async () => barrier().enter()).returns.toEqualTypeOf<Promise<BarrierPass>>()
   // @ts-expect-error -- how many?
   expectTypeOf(() => new DoubleBarrier(zk, '/b', {})).toBeFunction()
+})
+
+test('a rate limiter needs its limit, and gives nothing to hold', () => {
+  const limiter = (): RateLimiter =>
+    new RateLimiter(zk, '/r', { permits: 3, intervalMs: 1_000, scope: 'client' })
+  expectTypeOf(async () => limiter().acquire(2, { timeoutMs: 1 })).returns.toEqualTypeOf<Promise<void>>()
+  expectTypeOf(async () => limiter().tryAcquire()).returns.toEqualTypeOf<Promise<boolean>>()
+  expectTypeOf(async () => limiter().remaining()).returns.toEqualTypeOf<Promise<number>>()
+  // @ts-expect-error -- in how much time?
+  expectTypeOf(() => new RateLimiter(zk, '/r', { permits: 3 })).toBeFunction()
 })
