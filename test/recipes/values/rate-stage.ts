@@ -1,5 +1,5 @@
 /** A cluster with a model of the limit that sees everything. */
-import type { RateLimiter } from 'latchkey'
+import type { RateLimiter, WaitOptions } from 'latchkey'
 import { expect } from 'vitest'
 import { RateModel } from '../../support/rate-model.js'
 import type { Cluster } from '../cluster.js'
@@ -22,7 +22,7 @@ export class RateWatch {
   }
 
   /** Takes, and books it at the moment that the caller knows. */
-  async take(limiter: RateLimiter, count = 1, options: { signal?: AbortSignal; timeoutMs?: number } = {}) {
+  async take(limiter: RateLimiter, count = 1, options: WaitOptions = {}): Promise<void> {
     await limiter.acquire(count, options)
     this.model.handOut(count, this.#cluster.clock.now())
   }
