@@ -2,16 +2,15 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { Assignment, FromWorker, ToWorker } from './messages.js'
+import type { ActName, Deed, FromWorker, Post, ToWorker } from './messages.js'
 
-export interface Grant {
-  readonly worker: Worker
-  readonly fence: bigint
-  readonly atUs: number
-}
+/** What a worker did, and which one. */
+export type Doing = Deed & { readonly worker: Worker }
 
 interface FleetEvents {
-  granted: [Grant]
+  deed: [Doing]
+  /** A worker is connected, or has ended its part in an act. */
+  settled: [Worker]
   /** A worker ended by itself, with an error. */
   failed: [Error]
 }
@@ -19,8 +18,10 @@ interface FleetEvents {
 export class Worker {
   readonly number: number
   readonly process: ChildProcess
-  session = 0n
-  acquisitions = 0
+  session: bigint | undefined
+  /** In the present act. */
+  deeds = 0
+  isBusy = false
   killed = false
 
   constructor(number: number) {
@@ -34,8 +35,14 @@ export class Worker {
     if (this.process.connected) this.process.send(message)
   }
 
+  /** Ends it as a crash would. */
+  kill(): void {
+    this.killed = true
+    this.process.kill('SIGKILL')
+  }
+
   get running(): boolean {
-    return this.process.exitCode === null && this.process.signalCode === null
+    return !this.killed && this.process.exitCode === null && this.process.signalCode === null
   }
 }
 
@@ -57,38 +64,61 @@ export class Fleet extends EventEmitter<FleetEvents> implements AsyncDisposable 
     }
   }
 
+  /** Those that have not been killed. */
+  get running(): readonly Worker[] {
+    return this.workers.filter((worker) => worker.running)
+  }
+
   #hear(worker: Worker, message: FromWorker): void {
-    if (message.kind === 'ready') {
-      worker.session = BigInt(`0x${message.session}`)
+    if (message.kind === 'ready') worker.session = BigInt(`0x${message.session}`)
+    else if (message.kind === 'ended') worker.isBusy = false
+    else {
+      worker.deeds += 1
+      this.emit('deed', { ...message, worker })
       return
     }
-    worker.acquisitions += 1
-    this.emit('granted', { worker, fence: BigInt(message.fence), atUs: message.atUs })
+    this.emit('settled', worker)
   }
 
-  /** Resolves when every worker has had the lock once. */
-  async begin(assignment: Omit<Assignment, 'worker'>, signal: AbortSignal): Promise<void> {
+  /** Resolves when every worker has its session. */
+  async connect(post: Omit<Post, 'worker'>, signal: AbortSignal): Promise<void> {
     for (const worker of this.workers)
-      worker.tell({ kind: 'begin', assignment: { ...assignment, worker: worker.number } })
-    while (this.workers.some((worker) => worker.acquisitions === 0)) await once(this, 'granted', { signal })
+      worker.tell({ kind: 'connect', post: { ...post, worker: worker.number } })
+    while (this.workers.some(({ session }) => session === undefined)) await once(this, 'settled', { signal })
   }
 
-  /** Lets each finish its turn, and resolves when all have ended. */
-  async stop(signal: AbortSignal): Promise<void> {
-    const running = this.workers.filter((worker) => worker.running)
-    const ended = running.map(async (worker) => once(worker.process, 'exit', { signal }))
-    for (const worker of running) worker.tell({ kind: 'stop' })
+  begin(act: ActName): void {
+    for (const worker of this.workers) worker.deeds = 0
+    for (const worker of this.running) {
+      worker.isBusy = true
+      worker.tell({ kind: 'begin', act })
+    }
+  }
+
+  /** Lets each finish what it does, and resolves when the act is over everywhere. */
+  async end(signal: AbortSignal): Promise<void> {
+    for (const worker of this.running) worker.tell({ kind: 'end' })
+    while (this.running.some(({ isBusy }) => isBusy)) await once(this, 'settled', { signal })
+  }
+
+  /** The next thing that any worker does. */
+  async nextDeed(signal: AbortSignal): Promise<Doing> {
+    const [deed] = (await once(this, 'deed', { signal })) as [Doing]
+    return deed
+  }
+
+  /** Lets those that still run close their sessions, and resolves when all processes have ended. */
+  async leave(signal: AbortSignal): Promise<void> {
+    const ended = this.running.map(async ({ process: child }) => once(child, 'exit', { signal }))
+    for (const worker of this.running) worker.tell({ kind: 'leave' })
     await Promise.all(ended)
   }
 
   /** Leaves no process behind, whatever happened. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const running = this.workers.filter((worker) => worker.running)
-    const ended = running.map(async (worker) => once(worker.process, 'exit'))
-    for (const worker of running) {
-      worker.killed = true
-      worker.process.kill('SIGKILL')
-    }
+    const { running } = this
+    const ended = running.map(async ({ process: child }) => once(child, 'exit'))
+    for (const worker of running) worker.kill()
     await Promise.all(ended)
   }
 }

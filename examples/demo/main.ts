@@ -1,95 +1,23 @@
 /**
- * `npm run demo`: four processes share a lock. One is killed while it holds it; the lock moves on when its session has
- * expired, and no increment is lost. Exits with 1 if one was. Uses the servers of `ZOOKEEPER_CONNECT`, or its own.
+ * `npm run demo`: four processes do the three things that people want of a coordinator, and in each of them one is
+ * killed: they share a lock, they work through a queue of jobs, and one of them runs what is due every second. Exits with
+ * 1 if anything was lost. Uses the servers of `ZOOKEEPER_CONNECT`, or its own.
  */
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
-import { connect, Mutex, type Client } from 'latchkey'
+import { connect, type Client } from 'latchkey'
 import { startServer } from 'latchkey/server'
-import { Listr } from 'listr2'
-import { audit } from './audit.js'
-import { readCounter, readJournal, writeCounter } from './counter.js'
-import { Fleet, type Grant } from './fleet.js'
-import { killHolder, type Kill } from './kill-holder.js'
-import { showUntil } from './progress.js'
-import { printReport } from './report.js'
+import { Listr, type ListrTask } from 'listr2'
+import type { Act, Stage, Verdict } from './act.js'
+import { cronAct } from './cron/act.js'
+import { Fleet } from './fleet.js'
+import { jobsAct } from './jobs/act.js'
+import { lockAct } from './lock/act.js'
 
 const WORKERS = 4
 const SESSION_TIMEOUT_MS = 3_000
-const PHASE_MS = 3_000
-const LIMIT_MS = 25_000
-
-interface Course {
-  readonly zk: Client
-  readonly connectString: string
-  /** On the server, where the demo works. */
-  readonly root: string
-  /** On this machine, for the counter and the journal. */
-  readonly folder: string
-}
-
-interface Outcome {
-  kill: Kill
-  next: Grant
-}
-
-/** The steps, shown as they go: a live list on a terminal, plain lines elsewhere. */
-function stepsOf(
-  { zk, connectString, root, folder }: Course,
-  fleet: Fleet,
-  signal: AbortSignal,
-): Listr<Outcome> {
-  const lockPath = `${root}/lock`
-  const lock = new Mutex(zk, lockPath)
-  const files = { counterFile: join(folder, 'counter'), journalFile: join(folder, 'journal') }
-  const assignment = { connectString, lockPath, sessionTimeoutMs: SESSION_TIMEOUT_MS, ...files }
-  const phase = async (): Promise<void> => pause(PHASE_MS, undefined, { signal })
-  const options = { fallbackRenderer: 'simple', registerSignalListeners: false } as const
-  const persist = { rendererOptions: { outputBar: 1, persistentOutput: true } }
-  return new Listr<Outcome>(
-    [
-      {
-        title: `Start ${WORKERS} worker processes`,
-        task: async (_, step) => {
-          await fleet.begin(assignment, signal)
-          step.title = `${WORKERS} worker processes: ${fleet.workers.map((worker) => worker.process.pid).join(', ')}`
-        },
-      },
-      {
-        title: 'They increment one counter under one lock',
-        task: async (_, step) => showUntil(step, fleet, phase()),
-        ...persist,
-      },
-      {
-        title: 'Kill the holder with SIGKILL',
-        task: async (outcome, step) => {
-          outcome.kill = await killHolder(fleet, lock, signal)
-          const { worker, fence } = outcome.kill
-          step.title = `Killed worker ${worker.number} (SIGKILL) while it held the lock, fencing token ${fence}`
-        },
-      },
-      {
-        title: 'Wait for its session to expire',
-        task: async (outcome, step) => {
-          const [next] = (await once(fleet, 'granted', { signal })) as [Grant]
-          outcome.next = next
-          const seconds = ((next.atUs - outcome.kill.atUs) / 1e6).toFixed(2)
-          step.title = `The lock moved on to worker ${next.worker.number} after ${seconds} s, fencing token ${next.fence}`
-        },
-      },
-      {
-        title: 'The others go on',
-        task: async (_, step) => showUntil(step, fleet, phase()),
-        ...persist,
-      },
-      { title: 'Let them finish', task: async () => fleet.stop(signal) },
-    ],
-    options,
-  )
-}
+const LIMIT_MS = 60_000
 
 /** Aborts on Ctrl-C and its like, so that what was started is ended and what was made is removed. */
 function interruption(): AbortSignal {
@@ -99,25 +27,50 @@ function interruption(): AbortSignal {
   return controller.signal
 }
 
-async function work(course: Course, interrupted: AbortSignal): Promise<boolean> {
-  const { folder, zk } = course
-  writeCounter(join(folder, 'counter'), 0)
+/** The steps, shown as they go: a live list on a terminal, plain lines elsewhere. */
+async function show(steps: readonly ListrTask[], signal: AbortSignal): Promise<void> {
+  const options = { fallbackRenderer: 'simple', registerSignalListeners: false } as const
+  try {
+    await new Listr([...steps], options).run()
+  } catch (error) {
+    // What waited says only that it was aborted; the reason says why.
+    signal.throwIfAborted()
+    throw error
+  }
+}
+
+function print({ rows, problems, claim }: Verdict): void {
+  console.log(`\n${rows.map(([name, value]) => `  ${name.padEnd(15)} ${value}`).join('\n')}\n`)
+  for (const problem of problems.slice(0, 20)) console.log(`  wrong: ${problem}`)
+  console.log(problems.length === 0 ? `  ${claim}\n` : `  ${problems.length} problems.\n`)
+}
+
+async function play(act: Act, signal: AbortSignal): Promise<boolean> {
+  await show(act.steps, signal)
+  const verdict = await act.judge()
+  print(verdict)
+  return verdict.problems.length === 0
+}
+
+async function work(setting: Omit<Stage, 'fleet' | 'signal'>, connectString: string): Promise<boolean> {
   await using fleet = new Fleet(WORKERS)
   const trouble = new AbortController()
   fleet.once('failed', (error) => trouble.abort(error))
-  const signal = AbortSignal.any([interrupted, trouble.signal, AbortSignal.timeout(LIMIT_MS)])
-  const { kill, next } = await stepsOf(course, fleet, signal)
-    .run()
-    .catch((error: unknown) => {
-      // What waited says only that it was aborted; the reason says why.
-      signal.throwIfAborted()
-      throw error
-    })
-  const counter = readCounter(join(folder, 'counter'))
-  const findings = audit(readJournal(join(folder, 'journal')), counter, kill.worker.number)
-  const sessionTimeoutMs = zk.session?.timeoutMs ?? SESSION_TIMEOUT_MS
-  printReport({ fleet, kill, next, counter, sessionTimeoutMs, audit: findings })
-  return findings.problems.length === 0
+  const signal = AbortSignal.any([interruption(), trouble.signal, AbortSignal.timeout(LIMIT_MS)])
+  const { root, folder } = setting
+  const stage: Stage = { ...setting, fleet, signal }
+  const start: ListrTask = {
+    title: `Start ${WORKERS} worker processes`,
+    task: async (_, step) => {
+      await fleet.connect({ connectString, sessionTimeoutMs: SESSION_TIMEOUT_MS, root, folder }, signal)
+      step.title = `${WORKERS} worker processes: ${fleet.workers.map((worker) => worker.process.pid).join(', ')}`
+    },
+  }
+  await show([start], signal)
+  let isRight = true
+  for (const begin of [lockAct, jobsAct, cronAct]) isRight = (await play(begin(stage), signal)) && isRight
+  await fleet.leave(signal)
+  return isRight
 }
 
 /** Works in a folder of its own, which stays only if there is something to look at. */
@@ -126,12 +79,12 @@ async function workInFolder(zk: Client, connectString: string): Promise<boolean>
   const root = `/latchkey-demo-${process.pid}`
   let isWrong = false
   try {
-    isWrong = !(await work({ zk, connectString, root, folder }, interruption()))
+    isWrong = !(await work({ zk, root, folder }, connectString))
     return !isWrong
   } finally {
-    if (isWrong) console.log(`The counter and the journal are kept in ${folder}`)
+    if (isWrong) console.log(`What the workers wrote down is kept in ${folder}`)
     else rmSync(folder, { recursive: true })
-    await zk.deleteRecursive(root, { timeoutMs: 2_000 })
+    await zk.deleteRecursive(root, { timeoutMs: 5_000 })
   }
 }
 

@@ -10,22 +10,27 @@ interface Display {
   output: string | undefined
 }
 
-function barOf(worker: Worker, most: number): string {
-  const filled = Math.round((worker.acquisitions / Math.max(most, 1)) * BAR_WIDTH)
+function barOf({ number, deeds, killed }: Worker, most: number): string {
+  const filled = Math.round((deeds / Math.max(most, 1)) * BAR_WIDTH)
   const bar = '█'.repeat(filled).padEnd(BAR_WIDTH, '░')
-  return `worker ${worker.number}  ${bar}  ${worker.acquisitions}${worker.killed ? '  killed' : ''}`
+  return `worker ${number}  ${bar}  ${deeds}${killed ? '  killed' : ''}`
 }
 
-function textOf({ workers }: Fleet): string {
-  if (!onTerminal) return `acquisitions so far: ${workers.map(({ acquisitions }) => acquisitions).join(', ')}`
-  const most = Math.max(...workers.map(({ acquisitions }) => acquisitions))
+function textOf({ workers }: Fleet, what: string): string {
+  if (!onTerminal) return `${what} so far: ${workers.map(({ deeds }) => deeds).join(', ')}`
+  const most = Math.max(...workers.map(({ deeds }) => deeds))
   return workers.map((worker) => barOf(worker, most)).join('\n')
 }
 
 /** Shows how the workers get on until `until` settles, and settles likewise. */
-export async function showUntil<T>(display: Display, fleet: Fleet, until: Promise<T>): Promise<T> {
+export async function showUntil<T>(
+  display: Display,
+  fleet: Fleet,
+  what: string,
+  until: Promise<T>,
+): Promise<T> {
   const show = (): void => {
-    display.output = textOf(fleet)
+    display.output = textOf(fleet, what)
   }
   const timer = setInterval(show, EVERY_MS)
   try {

@@ -1,52 +1,54 @@
-/** One of the demo's worker processes: takes the lock, increments the counter, lets go, again and again. */
-import { connect, Mutex } from 'latchkey'
-import { append, increment, readCounter } from './counter.js'
-import { type Assignment, type FromWorker, nowUs, type ToWorker } from './messages.js'
+/** One of the demo's worker processes: connects, and plays its part in each act. */
+import { connect, type Client } from 'latchkey'
+import { work as workOnCron } from './cron/work.js'
+import { work as workOnJobs } from './jobs/work.js'
+import { work as workUnderLock } from './lock/work.js'
+import type { ActName, Deed, FromWorker, Post, ToWorker } from './messages.js'
 
-const stop = new AbortController()
-// Without its parent a worker has nobody to work for.
-process.on('disconnect', () => process.exit(0))
-process.on('message', (message: ToWorker) => {
-  if (message.kind === 'stop') stop.abort()
-  else work(message.assignment).catch(fail)
-})
+/** A worker's part in an act: goes on until `signal` aborts, and resolves when nothing of it is left. */
+export interface Part {
+  readonly zk: Client
+  readonly post: Post
+  readonly signal: AbortSignal
+  readonly tell: (deed: Deed) => void
+}
+
+const parts: Readonly<Record<ActName, (part: Part) => Promise<void>>> = {
+  lock: workUnderLock,
+  jobs: workOnJobs,
+  cron: workOnCron,
+}
+
+let place: { readonly zk: Client; readonly post: Post } | undefined
+let end = new AbortController()
 
 function tell(message: FromWorker): void {
   process.send?.(message)
 }
 
-function fail(error: unknown): void {
-  console.error(error)
-  process.exit(1)
-}
-
-async function work(assignment: Assignment): Promise<void> {
-  const { connectString, sessionTimeoutMs, lockPath } = assignment
-  {
-    await using zk = await connect(connectString, { sessionTimeoutMs })
+async function obey(message: ToWorker): Promise<void> {
+  if (message.kind === 'connect') {
+    const { connectString, sessionTimeoutMs } = message.post
+    const zk = await connect(connectString, { sessionTimeoutMs })
     const session = await zk.ready()
+    place = { zk, post: message.post }
     tell({ kind: 'ready', session: session.id.toString(16) })
-    const lock = new Mutex(zk, lockPath)
-    while (!stop.signal.aborted) await takeTurn(lock, assignment)
+  } else if (message.kind === 'begin' && place !== undefined) {
+    end = new AbortController()
+    await parts[message.act]({ ...place, signal: end.signal, tell })
+    tell({ kind: 'ended' })
+  } else if (message.kind === 'end') end.abort()
+  else {
+    await place?.zk.close()
+    process.disconnect()
   }
-  process.disconnect()
 }
 
-async function takeTurn(lock: Mutex, { worker, counterFile, journalFile }: Assignment): Promise<void> {
-  const hold = await lock.acquire({ signal: stop.signal }).catch((error: unknown) => {
-    if (stop.signal.aborted) return undefined
-    throw error
+// Without its parent a worker has nobody to work for.
+process.on('disconnect', () => process.exit(0))
+process.on('message', (message: ToWorker) => {
+  obey(message).catch((error: unknown) => {
+    console.error(error)
+    process.exit(1)
   })
-  if (hold === undefined) return
-  try {
-    const atUs = nowUs()
-    const fence = hold.fencingToken.toString()
-    const from = readCounter(counterFile)
-    append(journalFile, { kind: 'begin', worker, fence, from, atUs })
-    tell({ kind: 'granted', fence, atUs })
-    const to = await increment(counterFile, from)
-    append(journalFile, { kind: 'end', worker, fence, to, atUs: nowUs() })
-  } finally {
-    await hold.release()
-  }
-}
+})

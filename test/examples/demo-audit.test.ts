@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
-import { audit } from '../../examples/demo/audit.js'
-import type { Entry } from '../../examples/demo/counter.js'
+import { audit } from '../../examples/demo/lock/audit.js'
+import { auditJobs } from '../../examples/demo/jobs/audit.js'
+import type { JobEntry } from '../../examples/demo/jobs/jobs.js'
+import type { Entry } from '../../examples/demo/lock/counter.js'
 
 /** A turn of `worker` with a token that counts up, at 10 ms each. */
 function turn(worker: number, fence: number, from: number, atUs = fence * 10_000): [Entry, Entry] {
@@ -65,4 +67,42 @@ test.each<[string, readonly Entry[], number, number | undefined]>([
   ['the first turn did not find 0', turn(1, 5, 3), 4, undefined],
 ])('it finds out when %s', (_, journal, counter, killed) => {
   expect(audit(journal, counter, killed).problems).not.toEqual([])
+})
+
+const did = (kind: JobEntry['kind'], worker: number, job: number, attempt = 1): JobEntry => ({
+  kind,
+  worker,
+  job,
+  attempt,
+})
+const job = (worker: number, number: number): JobEntry[] => [
+  did('begun', worker, number),
+  did('done', worker, number),
+]
+
+test('jobs that the kill cut off are done again by others, and nothing else is', () => {
+  const journal = [
+    ...job(1, 1),
+    did('begun', 2, 2),
+    ...job(1, 3),
+    did('begun', 3, 2, 2),
+    did('done', 3, 2, 2),
+  ]
+  expect(auditJobs(journal, 3, 2)).toEqual({ done: 3, duplicates: 0, returned: [2], problems: [] })
+})
+
+test('a job that was done when its worker was killed before the acknowledgement is a counted duplicate', () => {
+  expect(auditJobs([...job(2, 1), ...job(3, 1)], 1, 2)).toMatchObject({
+    done: 1,
+    duplicates: 1,
+    problems: [],
+  })
+})
+
+test.each<[string, readonly JobEntry[], number]>([
+  ['a job is lost', [...job(1, 1), did('begun', 2, 2)], 2],
+  ['a job is done twice though nobody was killed over it', [...job(1, 1), ...job(3, 1)], 1],
+  ['a job is done three times', [...job(2, 1), ...job(1, 1), ...job(3, 1)], 1],
+])('a queue is found wrong: %s', (_, journal, total) => {
+  expect(auditJobs(journal, total, 2).problems).not.toEqual([])
 })

@@ -2,7 +2,8 @@
  * A counter in a plain file, which nothing protects: read, pause, write. Two processes that do it at once lose an
  * increment. Beside it a journal, one line when a turn begins and one when it ends, for the audit.
  */
-import { appendFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 
 const PAUSE_MS = 2
@@ -24,6 +25,14 @@ export type Entry =
       readonly atUs: number
     }
 
+export function lockPathOf(root: string): string {
+  return `${root}/lock`
+}
+
+export function filesOf(folder: string): { counterFile: string; journalFile: string } {
+  return { counterFile: join(folder, 'counter'), journalFile: join(folder, 'lock-journal') }
+}
+
 export function readCounter(file: string): number {
   return Number(readFileSync(file, 'utf8'))
 }
@@ -32,15 +41,6 @@ export function readCounter(file: string): number {
 export function writeCounter(file: string, value: number): void {
   writeFileSync(`${file}.new`, String(value))
   renameSync(`${file}.new`, file)
-}
-
-export function append(file: string, entry: Entry): void {
-  appendFileSync(file, `${JSON.stringify(entry)}\n`)
-}
-
-export function readJournal(file: string): Entry[] {
-  const lines = readFileSync(file, 'utf8').split('\n')
-  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Entry)
 }
 
 /** The increment that only a lock makes safe. */

@@ -1,7 +1,8 @@
-/** What the demo says at the end. */
+/** What is said of the lock at the end. */
 import type { Audit } from './audit.js'
-import type { Fleet, Grant } from './fleet.js'
-import type { Kill } from './kill-holder.js'
+import type { Verdict } from '../act.js'
+import type { Fleet } from '../fleet.js'
+import type { Grant, Kill } from './kill-holder.js'
 
 export interface Run {
   readonly fleet: Fleet
@@ -26,13 +27,13 @@ function account({ turns, cutOff }: Audit, counter: number): string {
   return `${counter}, and ${turns.length} acquisitions, of which 1 was killed before its write`
 }
 
-export function printReport({ fleet, kill, next, counter, sessionTimeoutMs, audit }: Run): void {
+export function verdictOf({ fleet, kill, next, counter, sessionTimeoutMs, audit }: Run): Verdict {
   const handOvers = [...audit.handOversMs].sort((a, b) => a - b)
   const turnsOf = (number: number): number =>
     audit.turns.filter(({ begin }) => begin.worker === number).length
   const rows: [string, string][] = fleet.workers.map((worker) => [
     `worker ${worker.number}`,
-    `${turnsOf(worker.number)} acquisitions${worker.killed ? ', then SIGKILL' : ''}`,
+    `${turnsOf(worker.number)} acquisitions${worker === kill.worker ? ', then SIGKILL' : ''}`,
   ])
   rows.push(
     [
@@ -49,11 +50,6 @@ export function printReport({ fleet, kill, next, counter, sessionTimeoutMs, audi
     ],
     ['counter', account(audit, counter)],
   )
-  console.log(`\n${rows.map(([name, value]) => `  ${name.padEnd(15)} ${value}`).join('\n')}\n`)
-  for (const problem of audit.problems.slice(0, 20)) console.log(`  wrong: ${problem}`)
-  console.log(
-    audit.problems.length === 0
-      ? 'No increment was lost, and every fencing token is larger than the one before.'
-      : `${audit.problems.length} problems: the lock failed.`,
-  )
+  const claim = 'No increment was lost, and every fencing token is larger than the one before.'
+  return { rows, problems: audit.problems, claim }
 }
