@@ -5,6 +5,7 @@
  */
 import { canaryPart } from './canary-part.js'
 import { ensembleParts, torturePart } from './ensemble-parts.js'
+import { fuzzPart } from './fuzz-part.js'
 import { sum, type Outcome, type Part } from './part.js'
 import { packageParts, staticParts } from './static-parts.js'
 import { simulationPart } from './simulation-part.js'
@@ -26,6 +27,7 @@ function allParts(): Part[] {
       group: 'embedded',
       run: async () => runProject('conformance', { LATCHKEY_ENGINE: 'embedded' }),
     },
+    fuzzPart(),
     canaryPart(),
     {
       name: 'storm (a minute of cut connections)',

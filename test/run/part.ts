@@ -16,7 +16,16 @@ export interface Part {
   readonly name: string
   /** What `npm test -- NAME` selects it by, besides its name. */
   readonly group:
-    'simulation' | 'canaries' | 'storm' | 'torture' | 'static' | 'package' | 'unit' | 'embedded' | 'ensemble'
+    | 'simulation'
+    | 'canaries'
+    | 'fuzz'
+    | 'storm'
+    | 'torture'
+    | 'static'
+    | 'package'
+    | 'unit'
+    | 'embedded'
+    | 'ensemble'
   run(): Promise<Outcome>
 }
 
