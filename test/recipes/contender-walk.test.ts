@@ -57,12 +57,16 @@ const steps = [
 test('in every order, one holds at a time, whoever waits is served, and nothing is left', async () => {
   let grants = 0
   await fc.assert(
-    fc.asyncProperty(fc.commands(steps, { maxCommands: 40, size: 'max' }), fc.nat(), async (commands, seed) => {
-      await using walk = await ContenderWalk.begin(CONTENDERS, seed)
-      await fc.asyncModelRun(() => ({ model: {}, real: walk }), commands)
-      await walk.end()
-      grants += walk.grants
-    }),
+    fc.asyncProperty(
+      fc.commands(steps, { maxCommands: 40, size: 'max' }),
+      fc.nat(),
+      async (commands, seed) => {
+        await using walk = await ContenderWalk.begin(CONTENDERS, seed)
+        await fc.asyncModelRun(() => ({ model: {}, real: walk }), commands)
+        await walk.end()
+        grants += walk.grants
+      },
+    ),
     { numRuns: RUNS },
   )
   expect(grants).toBeGreaterThan(RUNS)

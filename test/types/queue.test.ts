@@ -1,6 +1,5 @@
 /** The types of queues and workers. Checked by the compiler (`npm run typecheck`), which fails where one changes. */
-import type {
-  IdQueue} from 'latchkey';
+import type { IdQueue } from 'latchkey'
 import {
   bytesCodec,
   type Client,
