@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
 import { audit } from '../../examples/demo/lock/audit.js'
+import { auditRuns } from '../../examples/demo/cron/audit.js'
+import type { RunEntry } from '../../examples/demo/cron/task.js'
 import { auditJobs } from '../../examples/demo/jobs/audit.js'
 import type { JobEntry } from '../../examples/demo/jobs/jobs.js'
 import type { Entry } from '../../examples/demo/lock/counter.js'
@@ -105,4 +107,28 @@ test.each<[string, readonly JobEntry[], number]>([
   ['a job is done three times', [...job(2, 1), ...job(1, 1), ...job(3, 1)], 1],
 ])('a queue is found wrong: %s', (_, journal, total) => {
   expect(auditJobs(journal, total, 2).problems).not.toEqual([])
+})
+
+const ran = (worker: number, second: number, fence = worker): RunEntry => ({
+  worker,
+  dueMs: 1_000 * second,
+  fence: String(fence),
+})
+
+test('a task that moves once, and misses what was due in between, is right', () => {
+  expect(auditRuns([ran(4, 10), ran(4, 11), ran(5, 14), ran(5, 15)])).toEqual({
+    runs: 4,
+    leaders: [4, 5],
+    skipped: 2,
+    problems: [],
+  })
+})
+
+test.each<[string, readonly RunEntry[]]>([
+  ['a due time ran twice', [ran(4, 10), ran(5, 10)]],
+  ['the old leader runs again', [ran(4, 10), ran(5, 11), ran(4, 12, 6)]],
+  ['a run is under an older token', [ran(4, 10), ran(5, 11, 3)]],
+  ['a run is for a time before the last one', [ran(4, 10), ran(5, 9)]],
+])('the cron runs are found wrong: %s', (_, journal) => {
+  expect(auditRuns(journal).problems).not.toEqual([])
 })

@@ -67,7 +67,8 @@ export function cronAct(stage: Stage): Act {
         ['after SIGKILL', `next run in ${seconds(next.atUs - kill.atUs)}, when the session had expired`],
         ['nobody led', `${findings.skipped} due times without a run`],
       ] as const
-      const problems = second === kill.worker.number ? ['it stayed with the killed worker'] : findings.problems
+      const problems =
+        second === kill.worker.number ? ['it stayed with the killed worker'] : findings.problems
       return { rows, problems, claim: 'Nothing that was due ran twice.' }
     },
   }
