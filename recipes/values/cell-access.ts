@@ -113,7 +113,7 @@ export class CellAccess {
         await stepOverMinusOne(zk, path, base, signal)
       } catch (error) {
         if (!hasCode(error, 'NO_NODE')) throw error
-        this.#marker = undefined
+        this.forget()
         await this.#makeNode(options)
       }
     }
@@ -159,7 +159,8 @@ export class CellAccess {
       const as = { ...(await abortable(committing, signal)), czxid: base.as.czxid }
       if (marker !== undefined) {
         marker.version++
-        this.#kept = { data: Buffer.from(data), as, inSync: false, marker, session }
+        // At −1 nothing can be compared: it has to be stepped over first (version-wrap.ts).
+        if (as.version !== -1) this.#kept = { data: Buffer.from(data), as, inSync: false, marker, session }
       }
       return { how: 'applied', as }
     } catch (error) {

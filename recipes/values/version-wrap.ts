@@ -51,6 +51,8 @@ export async function stepOverMinusOne(
         .delete(lock)
         .commit({ generation: session.generation })
   } catch (error) {
+    // The lock is gone, as it was about to be deleted for an earlier try of ours, or the value is: the next read tells.
+    if (error instanceof TransactionError && error.failure.code === 'NO_NODE') return
     throw error instanceof TransactionError ? error.failure : error
   } finally {
     void Janitor.of(zk).remove(lock, session)

@@ -137,6 +137,11 @@ export interface ServerControl {
   dropConnections(): void
   /** The next sequential child of `path` gets this number (a signed int32). Throws `TypeError` if there is no such znode. */
   setSequence(path: string, next: number): void
+  /**
+   * Writes the data of `path` once more, and gives it this version (a signed int32), as if it had been written so often.
+   * Throws `TypeError` if there is no such znode.
+   */
+  setVersion(path: string, version: number): void
   sessions(): readonly SessionInfo[]
   /** Of all sessions, by table. */
   watchCounts(): { readonly data: number; readonly children: number }

@@ -262,6 +262,7 @@ export class EmbeddedServer implements AsyncDisposable {
         for (const connection of [...connections]) connection.drop('the server drops all connections')
       },
       setSequence: (path, next) => state.setSequence(path, next),
+      setVersion: (path, version) => state.setVersion(path, version),
       sessions: () => [...state.sessions.all()].map((session) => sessionInfo(state, session)),
       watchCounts: () => ({ data: state.watches.data.size, children: state.watches.children.size }),
       get connectionCount() {

@@ -108,6 +108,12 @@ export class State<W extends Watcher = Watcher> {
     this.#record({ zxid: this.zxid, time: this.time() }, 0n, { type: 'setSequence', path, creates })
   }
 
+  setVersion(path: string, version: number): void {
+    const node = this.tree.get(path)
+    if (node === undefined) throw new TypeError(`there is no znode ${path} whose version could be set`)
+    this.write(0n, (draft) => draft.apply({ type: 'setData', path, data: node.data, version: version | 0 }))
+  }
+
   /** Repeats a transaction from the log. Nobody is told. */
   replay(transaction: Transaction): void {
     const { zxid, time, session: id, body } = transaction

@@ -25,7 +25,12 @@ abortSweep('a wait at a closed barrier', {
   },
   ahead: async (rival) => {
     await barrierOf(rival).set()
-    return { release: async () => void (await barrierOf(rival).remove()) }
+    return {
+      release: async () =>
+        barrierOf(rival)
+          .remove()
+          .then(() => undefined),
+    }
   },
 })
 

@@ -23,9 +23,8 @@ const leaving =
       await pass.leave({ signal })
     } catch (error) {
       if (!hasCode(error, 'LOCK_LOST')) throw error
-      await new Promise((_, reject: (reason: unknown) => void) => {
-        signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-      })
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+      signal.throwIfAborted()
     }
     return undefined
   }
