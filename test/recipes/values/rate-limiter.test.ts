@@ -140,7 +140,11 @@ describe('RateLimiter', () => {
       },
     })
     const windows = 10
+    let writes = 0
+    cluster.control.onApply(({ body }) => void (writes += body.type === 'multi' ? 1 : 0))
     await cluster.pass(windows * 1_000)
+    // Who reads that there is none left does not ask for it.
+    expect(writes).toBeLessThanOrEqual(permits * (windows + 1))
     const each = seen.map((requests) => requests.filter((name) => name !== 'ping').length / windows)
     process.stdout.write(`rate limiter: requests per window and process, ${JSON.stringify(each)}\n`)
     // The ask, and three more for each of those that were faster: read again, in sync, ask again.
@@ -210,7 +214,9 @@ describe('RateLimiter', () => {
     await cluster.until(watch.take(limiters[0]!, 5))
     cluster.clock.stepWall(-3_600_000)
     const before = cluster.clock.now()
+    const seen = requestsOf(cluster, s.zks[0]!)
     await cluster.until(watch.take(limiters[0]!, 5))
+    expect(seen.filter((name) => name === 'multi').length).toBeLessThanOrEqual(3)
     expect(cluster.clock.now() - before).toBeLessThan(2_100)
     expect(cluster.clock.now() - before).toBeGreaterThan(990)
     watch.check()
@@ -242,16 +248,32 @@ describe('RateLimiter', () => {
   })
 
   test('one who gives up as it is served leaves its permits to the next', async () => {
-    await using s = await stage(1, { permits: 1, intervalMs: 60_000 })
-    const { cluster, limiters } = s
+    await using s = await stage(1, { permits: 2, intervalMs: 60_000, batch: 2 })
+    const { cluster, limiters, zks } = s
     const limiter = limiters[0]!
+    await cluster.until(limiter.acquire())
+    const seen = requestsOf(cluster, zks[0]!)
     const abort = new AbortController()
     const first = limiter.acquire(1, abort)
-    const second = limiter.acquire()
-    await cluster.pass(3)
     abort.abort(new Error('no longer needed'))
     await expect(first).rejects.toThrow('no longer needed')
-    await cluster.until(second, 1_000)
+    expect(await cluster.until(limiter.tryAcquire())).toBe(true)
+    expect(await cluster.until(limiter.tryAcquire())).toBe(false)
+    expect(seen).toEqual([])
+  })
+
+  test('what is left of one window does not count in the next, even if that begins while it asks for more', async () => {
+    await using s = await stage(1, { ...LIMIT, batch: 3 })
+    const { cluster, watch } = s
+    const limiter = s.limiters[0]!
+    const sentBy = cluster.clock.now() + 4
+    await cluster.until(watch.take(limiter))
+    await cluster.pass(sentBy + 990 - cluster.clock.now())
+    expect(await cluster.until(watch.try(limiter, 1))).toBe(true)
+    cluster.latencyMs = () => 20
+    await cluster.until(watch.take(limiter, 4))
+    cluster.latencyMs = () => 1
+    watch.check()
   })
 
   test('a limit that differs from the one on the server is refused, and changes nothing', async () => {
