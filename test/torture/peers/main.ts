@@ -8,8 +8,9 @@ import { parseArgs, promisify } from 'node:util'
 import manifest from '../../../package.json' with { type: 'json' }
 import { TestEnsemble } from '../../../src/testing/index.js'
 import { compileCuratorPeers, findCurator, findKazoo, peerProgram } from '../../support/foreign-clients.js'
+import type { HistoryEvent } from '../history.js'
 import { score, scoreTable, type PeerScore } from './score.js'
-import { runPeers, type PeerKind } from './workload.js'
+import { runPeers, type PeerKind, type PeerRun } from './workload.js'
 
 /** Debian's jars do not say; its package does. */
 async function curatorVersion(detail: string): Promise<string> {
@@ -40,6 +41,15 @@ async function kindsHere(classes: string): Promise<PeerKind[]> {
   return [...kinds, { name: 'curator', version, command: (args) => [...java, 'Tortured', ...args] }]
 }
 
+const timeOf = (line: PeerRun['lines'][number] | HistoryEvent): number => Number(line.t)
+
+/** All that its processes said, and the sessions that were ended, in the order of time. */
+function keepHistory(folder: string, { kind, lines, ended }: PeerRun): void {
+  mkdirSync(folder, { recursive: true })
+  const all = [...lines, ...ended].sort((a, b) => timeOf(a) - timeOf(b))
+  writeFileSync(join(folder, `${kind.name}.jsonl`), all.map((line) => `${JSON.stringify(line)}\n`).join(''))
+}
+
 export async function peers(args: readonly string[]): Promise<number> {
   const text = { type: 'string' } as const
   const { values } = parseArgs({
@@ -56,12 +66,15 @@ export async function peers(args: readonly string[]): Promise<number> {
     for (const kind of await kindsHere(classes)) {
       if (values.only !== undefined && values.only !== kind.name) continue
       console.log(`${kind.name} ${kind.version}: ${rounds} rounds`)
-      scores.push(score(await runPeers(ensemble, kind, { rounds, seed })))
+      const run = await runPeers(ensemble, kind, { rounds, seed })
+      keepHistory(join(out, 'peers'), run)
+      const scored = score(run)
+      for (const violation of scored.violations) console.log(`VIOLATION ${violation}`)
+      scores.push(scored)
     }
     const made = `ZooKeeper ${ensemble.version}, three servers; seed ${seed}, ${rounds} rounds\n\n${scoreTable(scores)}\n`
-    mkdirSync(out, { recursive: true })
     writeFileSync(join(out, 'peers.md'), made)
-    console.log(made)
+    console.log(`${made}\nhistories: ${join(out, 'peers')}`)
   } finally {
     await rm(classes, { recursive: true, force: true })
   }

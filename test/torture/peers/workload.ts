@@ -10,6 +10,7 @@ import { systemClock } from '../../../src/runtime/clock.js'
 import { seededRandom, type Random } from '../../../src/runtime/random.js'
 import type { ProxiedEnsemble, TestEnsemble } from '../../../src/testing/index.js'
 import { Peer, type PeerLine } from '../../interop/peer.js'
+import { now, type HistoryEvent } from '../history.js'
 import { pick } from '../nemesis/fault.js'
 
 export const WORKLOAD = {
@@ -25,6 +26,11 @@ export const WORKLOAD = {
   loss: 0.08,
 } as const
 
+/** As in the faults, whether a client has it signed or not. */
+export function sessionName(id: unknown): string {
+  return BigInt.asUintN(64, BigInt(String(id))).toString(16)
+}
+
 /** Of all its clients' processes, an acquire and what else is under way ends by then. */
 const IDLE_LIMIT_MS = 60_000
 
@@ -39,7 +45,8 @@ export interface PeerRun {
   readonly lines: readonly (PeerLine & { readonly process: number })[]
   readonly lostReplies: number
   readonly lostRequests: number
-  readonly sessionsEnded: number
+  /** The sessions that were ended from outside, as faults, which excuse their holders for a while. */
+  readonly ended: readonly HistoryEvent[]
   readonly ghosts: number
   /** Processes that did not get idle in time after everything was healed. */
   readonly stuck: number
@@ -60,7 +67,8 @@ export async function runPeers(
   await using zk = await connect(ensemble.connectString)
   for (let key = 0; key < WORKLOAD.keys; key++) await zk.ensurePath(`${root}/${key}`)
   const all: Tortured[] = []
-  const counted = { sessionsEnded: 0, ghosts: 0, stuck: 0 }
+  const counted = { ghosts: 0, stuck: 0 }
+  const ended: HistoryEvent[] = []
   try {
     for (let i = 0; i < WORKLOAD.processes; i++) {
       const way = await ensemble.proxied({ seed: seed + 10 * i })
@@ -70,7 +78,7 @@ export async function runPeers(
     }
     await Promise.all(all.map(async ({ peer }) => peer.ready))
     for (let round = 0; round < rounds; round++) {
-      counted.sessionsEnded += await storm(ensemble, all, random)
+      ended.push(...(await storm(ensemble, all, random)))
       counted.stuck += await calm(all)
       counted.ghosts += await removeGhosts(zk, root)
     }
@@ -78,7 +86,14 @@ export async function runPeers(
     const faults = all.flatMap(({ way }) => way.proxies.map(({ stats }) => stats.faults))
     const total = (name: string): number => faults.reduce((sum, each) => sum + (each[name] ?? 0), 0)
     const lines = all.flatMap(({ peer }, process) => peer.lines.map((line) => ({ ...line, process })))
-    return { kind, lines, lostReplies: total('drop-after'), lostRequests: total('drop-before'), ...counted }
+    return {
+      kind,
+      lines,
+      lostReplies: total('drop-after'),
+      lostRequests: total('drop-before'),
+      ended,
+      ...counted,
+    }
   } finally {
     for (const { peer, way } of all) {
       await peer[Symbol.asyncDispose]()
@@ -95,8 +110,12 @@ function loseSome({ way }: Tortured): void {
   }
 }
 
-/** Returns how many sessions were ended. */
-async function storm(ensemble: TestEnsemble, all: readonly Tortured[], random: Random): Promise<number> {
+/** Returns the sessions that were ended. */
+async function storm(
+  ensemble: TestEnsemble,
+  all: readonly Tortured[],
+  random: Random,
+): Promise<HistoryEvent[]> {
   for (const each of all) loseSome(each)
   for (const { peer } of all) peer.go()
   await sleep(systemClock, WORKLOAD.stormMs / 3)
@@ -111,12 +130,14 @@ async function storm(ensemble: TestEnsemble, all: readonly Tortured[], random: R
   return ended
 }
 
-async function endSession(ensemble: TestEnsemble, chosen: Tortured | undefined): Promise<number> {
+async function endSession(ensemble: TestEnsemble, chosen: Tortured | undefined): Promise<HistoryEvent[]> {
   const session = chosen?.peer.lines.findLast(({ event }) => event === 'session')
-  if (session === undefined) return 0
+  if (session === undefined) return []
   const { id, password } = session as PeerLine & { id: string; password: string }
+  const t = now()
   const known = await ensemble.killSession(BigInt(id), Buffer.from(password, 'hex')).catch(() => false)
-  return known ? 1 : 0
+  if (!known) return []
+  return [{ e: 'fault', t, to: now(), track: 'worker', kind: 'expire session', on: sessionName(id) }]
 }
 
 /** Everything heals, and all come to rest. Returns how many did not. */

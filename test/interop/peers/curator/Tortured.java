@@ -151,7 +151,7 @@ public final class Tortured {
       }
       long session = sessionOf(client);
       current.set(belief);
-      say("event", "grant", "id", id, "path", path);
+      say("event", "grant", "id", id, "path", path, "session", Long.toString(session));
       if (!client.getZookeeperClient().isConnected()) belief.end("lost");
       Thread.sleep(random.nextDouble() < 0.97 ? random.nextInt(10) : random.nextInt(1000));
       // After the session is another one, this should not claim to be held.

@@ -97,7 +97,7 @@ def main():
             continue
         session = client.client_id
         current[0] = belief
-        say(event="grant", id=id, path=path)
+        say(event="grant", id=id, path=path, session=str(session[0]))
         if client.state != "CONNECTED":
             belief.end("lost")
         time.sleep(random.random() * 0.01 if random.random() < 0.97 else random.random())

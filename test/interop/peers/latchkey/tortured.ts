@@ -44,7 +44,8 @@ say({ event: 'ready' })
 const codeOf = (error: unknown): string => (error instanceof Error ? error.constructor.name : String(error))
 
 async function use(hold: Hold, id: string, path: string): Promise<void> {
-  say({ event: 'grant', id, path, token: String(hold.fencingToken) })
+  const session = String(hold.sessionId)
+  say({ event: 'grant', id, path, session, token: String(hold.fencingToken) })
   const belief = { ended: false }
   const end = (how: string): void => {
     if (!belief.ended) say({ event: 'end', id, how })
@@ -54,8 +55,7 @@ async function use(hold: Hold, id: string, path: string): Promise<void> {
   if (hold.signal.aborted) end('lost')
   // As long as the others hold it, lost or not.
   await sleep(systemClock, systemRandom.next() * (systemRandom.next() < 0.97 ? 10 : 1_000))
-  const { session } = zk
-  if (session !== undefined && session.id !== hold.sessionId && !hold.signal.aborted)
+  if (zk.session !== undefined && zk.session.id !== hold.sessionId && !hold.signal.aborted)
     say({ event: 'stale', id })
   unlisten()
   end('release')
