@@ -41,6 +41,23 @@ export type HistoryEvent =
     }
   /** The event loop stood still. */
   | { readonly e: 'stall'; readonly t: number; readonly from: number; readonly w: string }
+  /** What a recipe asked a server to do to `path`: an item put or acknowledged, an amount added. */
+  | {
+      readonly e: 'try'
+      readonly t: number
+      readonly id: string
+      readonly what: string
+      readonly path: string
+    }
+  /** How that ended. A try without this may have been done or not; so may one that is `unknown`. */
+  | {
+      readonly e: 'did'
+      readonly t: number
+      readonly id: string
+      readonly outcome: 'ok' | 'no' | 'unknown'
+      /** The sum that was answered. */
+      readonly value?: string
+    }
   | { readonly e: 'done'; readonly t: number; readonly id: string }
   /** The answer of the fenced store. */
   | { readonly e: 'fence'; readonly t: number; readonly id: string; readonly ok: boolean }

@@ -1,4 +1,5 @@
 /** One run: workers and nemesis at once, then everything healed, then the histories judged. */
+import { connect } from '../../src/index.js'
 import { sleep } from '../../src/runtime/abort.js'
 import { systemClock } from '../../src/runtime/clock.js'
 import { audit, type Leftovers } from './audit.js'
@@ -12,6 +13,7 @@ import { Nemesis } from './nemesis/nemesis.js'
 import { partition, serverFaults } from './nemesis/server-faults.js'
 import { workerFaults } from './nemesis/worker-faults.js'
 import type { TortureOptions } from './options.js'
+import { recipeNamed } from './recipes/index.js'
 import { MAX_BACK_OFF_MS, Stage, SYNC_LIMIT_TICKS, TICK_MS } from './stage.js'
 
 export interface TortureReport {
@@ -92,9 +94,22 @@ export async function torture(
   const notEnded = await drain(stage)
   const lostUpdates = await stage.lostUpdates()
   const left = await audit(stage)
-  const report = judge(stage, seconds, { notEnded, lostUpdates, left })
+  const notKept = await promises(stage)
+  const report = judge(stage, seconds, { notEnded: [...notEnded, ...notKept], lostUpdates, left })
   await keep(stage.folder, report)
   return report
+}
+
+/** What single recipes promise beyond the rest. */
+async function promises({ ensemble, folder, root, options }: Stage): Promise<Violation[]> {
+  const events = readHistory(folder)
+  const run = { events, beliefs: beliefsIn(events), excuses: new Excuses(events, options.sessionTimeoutMs) }
+  await using zk = await connect(ensemble.connectString)
+  await zk.sync(root)
+  const found: Violation[] = []
+  for (const name of options.recipes)
+    found.push(...((await recipeNamed(name).check?.(zk, `${root}/${name}`, run)) ?? []))
+  return found
 }
 
 function judge(

@@ -9,6 +9,7 @@ import { onAbort, sleep } from '../../src/runtime/abort.js'
 import { systemClock } from '../../src/runtime/clock.js'
 import { seededRandom, type Random } from '../../src/runtime/random.js'
 import type { WaitOptions } from '../../recipes/kernel/attempt.js'
+import { Diary } from './diary.js'
 import { HistoryWriter, now } from './history.js'
 import type { FromWorker, StallPoint, ToWorker, WorkerOptions } from './messages.js'
 import { recipeNamed } from './recipes/index.js'
@@ -21,6 +22,7 @@ const STALL_US = 60_000
 
 const options = JSON.parse(process.argv[2] ?? '{}') as WorkerOptions
 const history = new HistoryWriter(options.history, options.name)
+const diary = new Diary(history, options.name)
 const store = new StoreLink(options.store)
 let stopping = false
 let pendingStall: { at: StallPoint; ms: number } | undefined
@@ -134,7 +136,7 @@ async function client(connectString: string, index: number): Promise<void> {
   const tasks = Array.from({ length: tasksPerClient }, async (_, task) => {
     const random = seededRandom(seed + 1_000 * index + task)
     const name = options.recipes[(index * tasksPerClient + task) % options.recipes.length] ?? 'mutex'
-    const contender = recipeNamed(name).contender(zk, `${options.root}/${name}`, random)
+    const contender = recipeNamed(name).contender(zk, `${options.root}/${name}`, random, diary)
     while (!stopping) await turn(zk, contender, random, name)
   })
   await Promise.all(tasks)

@@ -1,9 +1,20 @@
 /** The recipes that can be tortured, by name. A new one is a line here. */
 import { bargingMutex, forgetfulMutex } from './canaries.js'
+import { counter } from './counter.js'
+import { leaderLatch } from './leader.js'
 import { multiLock, mutex, readWriteLock, semaphore } from './locks.js'
+import { queue } from './queue.js'
 import type { TortureRecipe } from './recipe.js'
 
-export const recipes: readonly TortureRecipe[] = [mutex, readWriteLock, semaphore, multiLock]
+export const recipes: readonly TortureRecipe[] = [
+  mutex,
+  readWriteLock,
+  semaphore,
+  multiLock,
+  leaderLatch,
+  queue,
+  counter,
+]
 
 const canaries: readonly TortureRecipe[] = [bargingMutex, forgetfulMutex]
 
