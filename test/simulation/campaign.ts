@@ -39,6 +39,16 @@ export interface CampaignResult {
   readonly failures: readonly Failure[]
 }
 
+/** One recipe's part of a campaign. */
+interface Share {
+  readonly recipe: string
+  /** Of its next run. */
+  seed: number
+  cpuMs: number
+  started: number
+  finished: number
+}
+
 export function emptyTally(): Tally {
   return { runs: 0, acquisitions: 0, simulatedMs: 0, cpuMs: 0, faults: new Map() }
 }
@@ -52,21 +62,34 @@ export function addTo(tally: Tally, outcome: Outcome, cpuMs: number): void {
     tally.faults.set(kind, (tally.faults.get(kind) ?? 0) + count)
 }
 
-/** Recipes take turns, seed by seed, until there are enough acquisitions. It goes on after failures, up to ten. */
+/**
+ * Run after run, seed by seed, until there are enough acquisitions. Each recipe gets the same share of the CPU: some make
+ * ten times as many acquisitions of it as others. It goes on after failures, up to ten.
+ */
 export async function runCampaign(fleet: Fleet, options: CampaignOptions): Promise<CampaignResult> {
   const { recipes, firstSeed, acquisitions, patienceMs, jobs } = options
   const tallies = new Map(recipes.map((recipe) => [recipe, emptyTally()]))
   const failures: Failure[] = []
   const begun = performance.now()
-  let [done, next] = [0, 0]
+  let done = 0
+  const shares: Share[] = recipes.map((recipe) => ({
+    recipe,
+    seed: firstSeed,
+    cpuMs: 0,
+    started: 0,
+    finished: 0,
+  }))
   const isOver = (): boolean =>
     done >= acquisitions || performance.now() - begun > patienceMs || failures.length >= 10
   const work = async (): Promise<void> => {
     while (!isOver()) {
-      const recipe = recipes[next % recipes.length] ?? ''
-      const seed = firstSeed + Math.floor(next++ / recipes.length)
-      const order = { recipe, seed, acquisitions: RUN_ACQUISITIONS }
+      const share = shares.reduce((least, each) => (expected(each) < expected(least) ? each : least))
+      const { recipe } = share
+      const order = { recipe, seed: share.seed++, acquisitions: RUN_ACQUISITIONS }
+      share.started++
       const { outcome, cpuMs } = await fleet.run(order)
+      share.cpuMs += cpuMs
+      share.finished++
       done += outcome.acquisitions
       addTo(tallies.get(recipe) ?? emptyTally(), outcome, cpuMs)
       if (outcome.violations.length > 0) failures.push({ order, outcome })
@@ -74,6 +97,11 @@ export async function runCampaign(fleet: Fleet, options: CampaignOptions): Promi
   }
   await Promise.all(Array.from({ length: jobs }, work))
   return { tallies, failures }
+}
+
+/** The CPU that a recipe will have had when what is under way is done, if its runs cost what they did so far. */
+function expected({ cpuMs, started, finished }: Share): number {
+  return finished === 0 ? started : (cpuMs / finished) * started
 }
 
 /** The command that runs it again. */

@@ -1,10 +1,13 @@
 /** In processes of their own: the clients of simulated processes that crash are never closed, as those of real ones. */
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { Fleet } from './fleet.js'
 import { keptSeeds } from './kept-seeds.js'
 import type { Outcome } from './simulate.js'
 import type { RunOrder } from './worker.js'
 import { workloads } from './workloads/index.js'
+
+// Each takes a second or a few; a busy machine may take ten times as long.
+vi.setConfig({ testTimeout: 60_000 })
 
 const SMALL = { acquisitions: 200, faultEveryMs: 200 }
 /** Deliveries come ten times as fast as turns of a lock: more of them, so that as many faults fall among them. */
@@ -21,7 +24,7 @@ async function outcomeOf(order: RunOrder): Promise<Outcome> {
   return (await fleet.run(order)).outcome
 }
 
-const cases = workloads.flatMap(({ name: recipe }) => [1, 2, 3].map((seed) => ({ recipe, seed })))
+const cases = workloads.flatMap(({ name: recipe }) => [1, 2].map((seed) => ({ recipe, seed })))
 
 test.each(cases)(
   '$recipe, seed $seed: nothing is violated, and again it takes the same course',
@@ -37,7 +40,7 @@ test.each(cases)(
 
 test('a fresh process takes the same course', async () => {
   await using fresh = await Fleet.start(1)
-  for (const each of cases.filter(({ seed }) => seed === 3)) {
+  for (const each of cases.filter(({ seed }) => seed === 2)) {
     const here = await outcomeOf({ ...each, ...SMALL })
     const { outcome: there } = await fresh.run({ ...each, ...SMALL })
     expect(there).toEqual(here)
