@@ -1,7 +1,5 @@
 /** The types of latch, election and cron. Checked by the compiler (`npm run typecheck`), which fails where one changes. */
-import type {
-  LeaderCron,
-  LeaderElection} from 'latchkey';
+import type { LeaderCron, LeaderElection } from 'latchkey'
 import {
   type Client,
   type CronJobInfo,
