@@ -32,12 +32,15 @@ export async function shareQueue(spec: SharedQueue): Promise<Shared> {
   await first()
   const ordered = await takeAll(queue, items)
   const inOrder = ordered.every((item, index) => Number(item.split('-')[1]) === index)
-  // What we put alone, the peer gets; then both do both.
+  // What we put alone, the peer gets.
   await queue.putMany(Array.from({ length: items }, (_, i) => `ours-${i}`))
+  const alone = await run(command(0, IDLE_MS))
+  const got = await alone()
+  // Then both do both.
   const [one, two] = [await run(command(items, IDLE_MS)), await run(command(0, IDLE_MS))]
   const putting = queue.putMany(Array.from({ length: items }, (_, i) => `more-${i}`))
   const [ours, ...theirs] = await Promise.all([takeAll(queue), one(), two(), putting])
-  const peers = theirs.flatMap((lines) => lines ?? [])
+  const peers = [...got, ...theirs.flatMap((lines) => lines ?? [])]
   return {
     taken: [...ordered.map((item) => `first-${item}`), ...ours, ...peers].sort(),
     toPeer: peers.filter((item) => /^(ours|more)/.test(item)).length,

@@ -32,14 +32,9 @@ export async function countTogether(commands: readonly Contender[]): Promise<num
   return told.map(({ value }) => Number(value)).sort((a, b) => a - b)
 }
 
-/** What went wrong, in words: somebody entered before all had come, or left before all were done. */
-export async function passTogether(commands: readonly Contender[], rounds: number): Promise<string[]> {
-  const histories = await runAll(commands)
-  return judge(histories, histories.flat(), rounds)
-}
-
 /**
- * The same for processes that wait to be told before they leave: each round they are told when all have entered.
+ * What went wrong, in words: somebody entered before all had come, or left before all were done. The processes wait to
+ * be told before they leave: each round they are told when all have entered.
  *
  * @param exact - who is held to leaving together; Curator's members are not: its `leave` returns while one other is there.
  */

@@ -21,7 +21,6 @@ const MAY_SLEEP: Readonly<Record<string, string>> = {
       'multi-contender',
       'read-write-contender',
       'semaphore-contender',
-      'value-contender',
       'tortured',
     ].map((name) => [
       `test/interop/peers/latchkey/${name}.ts`,

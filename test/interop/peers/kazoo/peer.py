@@ -12,7 +12,7 @@ import time
 import kazoo
 from kazoo.client import KazooClient
 
-_go = threading.Event()
+_told = threading.Semaphore(0)
 
 
 def say(**fields):
@@ -22,12 +22,17 @@ def say(**fields):
 
 def _listen():
     for _ in sys.stdin:
-        _go.set()
+        _told.release()
     os._exit(2)
 
 
 def wait_for_go():
-    _go.wait()
+    await_told()
+
+
+def await_told():
+    """Until the driver has written one more line."""
+    _told.acquire()
 
 
 def monotonic_ns():

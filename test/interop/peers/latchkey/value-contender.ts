@@ -5,8 +5,6 @@
  */
 import { connect, Counter, DoubleBarrier } from '../../../../src/index.js'
 import type { Client, NumberFormatName } from '../../../../src/index.js'
-import { sleep } from '../../../../src/runtime/abort.js'
-import { systemClock } from '../../../../src/runtime/clock.js'
 
 function say(line: object): void {
   process.stdout.write(
@@ -23,7 +21,7 @@ async function count(zk: Client, format: NumberFormatName): Promise<void> {
   for (let i = 0; i < Number(rounds); i++) say({ event: 'counted', value: await counter.increment() })
 }
 
-/** Curator's members must not leave before all have come out of `enter`: we are told when they have. */
+/** Nobody may leave before all have come out of `enter`, in both layouts: we are told when they have. */
 async function told(round: number): Promise<void> {
   const telling = new Promise<void>((resolve) => process.stdin.once('data', () => resolve()))
   say({ event: 'entered', round })
@@ -36,7 +34,7 @@ async function passThrough(zk: Client, dialect: 'curator' | 'kazoo'): Promise<vo
     const asked = process.hrtime.bigint()
     const pass = await barrier.enter({ timeoutMs: 60_000 })
     const entered = process.hrtime.bigint()
-    await (dialect === 'curator' ? told(round) : sleep(systemClock, 2))
+    await told(round)
     const leaving = process.hrtime.bigint()
     await pass.leave({ timeoutMs: 60_000 })
     say({ event: 'passed', round, asked, entered, leaving, left: process.hrtime.bigint() })
