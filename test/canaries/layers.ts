@@ -26,6 +26,9 @@ interface Report {
 /** Less than what a test may take otherwise: a canary that hangs is caught too, and each of them costs this. */
 const TEST_TIMEOUT_MS = 12_000
 
+/** Of one or a few files. */
+const RUN_LIMIT_MS = 120_000
+
 function readReport(file: string): Report | undefined {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as Report
@@ -35,13 +38,17 @@ function readReport(file: string): Report | undefined {
 }
 
 /** Runs test files of the unit project up to the first failure, with the canary in the source, or none. */
-export async function underTests(files: readonly string[], canary: string): Promise<Sighting> {
+export async function underTests(
+  files: readonly string[],
+  canary: string,
+  limitMs = RUN_LIMIT_MS,
+): Promise<Sighting> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-canary-'))
   const file = join(folder, 'report.json')
   const args = ['run', '--project', 'unit', '--bail=1', `--testTimeout=${TEST_TIMEOUT_MS}`]
   const more = ['--no-file-parallelism', '--reporter=json', `--outputFile.json=${file}`]
   try {
-    const options = { env: { LATCHKEY_CANARY: canary }, timeoutMs: 120_000 }
+    const options = { env: { LATCHKEY_CANARY: canary }, timeoutMs: limitMs }
     const { ok, output } = await runTool('vitest', [...args, ...more, ...files], options)
     return judge(readReport(file), ok, output)
   } finally {

@@ -48,10 +48,13 @@ async function find(canary: Canary): Promise<Finding> {
   return { ...found, seconds: (performance.now() - begun) / 1000 }
 }
 
+/** All files together, beside the canaries that are being tried. */
+const CONTROL_LIMIT_MS = 580_000
+
 /** The same layers without any canary: what complains now would have "caught" everything. */
 async function control(chosen: readonly Canary[]): Promise<string[]> {
   const files = [...new Set(chosen.flatMap(({ unit }) => unit))]
-  const { caught, by } = await underTests(files, '')
+  const { caught, by } = await underTests(files, '', CONTROL_LIMIT_MS)
   const problems = caught ? [`without a canary, the tests complain: ${by}`] : []
   const recipes = new Set(chosen.flatMap(({ simulation }) => simulation?.recipe ?? []))
   for (const recipe of recipes) {

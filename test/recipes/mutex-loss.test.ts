@@ -115,7 +115,12 @@ test('closing the client is the loss of what it holds, and lets the next one in'
   const { signal } = hold
   const waiting = mutexes[1]!.acquire()
   await cluster.quiet()
+  // What the server does first is to end the session: by then the holder must have been told.
+  let believed: boolean | undefined
+  const stop = cluster.control.onApply(() => (believed ??= !signal.aborted))
   await cluster.until(zks[0]!.close())
+  stop()
+  expect(believed).toBe(false)
   expect(signal.reason).toEqual(lost('closed'))
   await cluster.until(hold.release())
   await expect(cluster.until(mutexes[0]!.acquire())).rejects.toMatchObject({ code: 'CLOSED' })
