@@ -52,8 +52,11 @@ if (process.send !== undefined && process.argv[1]?.endsWith('fenced-store.ts') =
   const history = new HistoryWriter(folder, 'store')
   const store = new FencedStore((path, token, ok) => history.write({ e: 'store', t: now(), path, token, ok }))
   const server = createServer((socket) => {
-    socket.on('error', () => undefined)
-    createInterface({ input: socket }).on('line', (line) => socket.write(`${store.answer(line)}\n`))
+    // A worker that is killed resets its connection, and readline tells its own listeners of that as well.
+    const ignore = (): void => undefined
+    socket.on('error', ignore)
+    const lines = createInterface({ input: socket }).on('error', ignore)
+    lines.on('line', (line) => socket.write(`${store.answer(line)}\n`))
   })
   server.listen(socketPath, () => process.send?.({ ready: true }))
   process.on('message', () => process.send?.({ lostUpdates: store.lostUpdates() }))

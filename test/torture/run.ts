@@ -61,7 +61,7 @@ async function drain(stage: Stage): Promise<Violation[]> {
   return violations
 }
 
-/** When the time is over and enough was acquired; on a machine that is too slow for that, after twice the time. */
+/** When the time is over and enough was acquired, or there is no store any more, and so no worker; on a machine that is too slow for that, after twice the time. */
 function endOf(stage: Stage): AbortSignal {
   const { minutes, atLeast } = stage.options
   const limitMs = minutes * 60_000
@@ -70,7 +70,8 @@ function endOf(stage: Stage): AbortSignal {
   const look = (): void => {
     const elapsedMs = systemClock.now() - start
     const isEnough = stage.grants >= atLeast.acquisitions
-    if (elapsedMs >= 2 * limitMs || (elapsedMs >= limitMs && isEnough)) controller.abort()
+    const isOver = elapsedMs >= 2 * limitMs || (elapsedMs >= limitMs && isEnough)
+    if (isOver || stage.storeEnded) controller.abort()
     else systemClock.setTimer(500, look)
   }
   look()
@@ -92,6 +93,7 @@ export async function torture(
   const seconds = (systemClock.now() - start) / 1_000
   say('the nemesis is done; waiting for the workers to end')
   const notEnded = await drain(stage)
+  if (stage.storeEnded) throw new Error('the fenced store ended by itself: nothing was shown')
   const lostUpdates = await stage.lostUpdates()
   const left = await audit(stage)
   const notKept = await promises(stage)

@@ -9,10 +9,13 @@ export class StoreLink {
 
   constructor(socketPath: string) {
     this.#socket = createConnection(socketPath)
-    this.#socket.on('error', (error) => {
+    const fail = (error: Error): void => {
       for (const { reject } of this.#waiting.splice(0)) reject(error)
-    })
-    createInterface({ input: this.#socket }).on('line', (line) => this.#waiting.shift()?.resolve(line))
+    }
+    this.#socket.on('error', fail)
+    createInterface({ input: this.#socket })
+      .on('error', fail)
+      .on('line', (line) => this.#waiting.shift()?.resolve(line))
   }
 
   /** Reads and adds one, both under `token`. False if either was refused. */
