@@ -121,12 +121,12 @@ export class Stage implements AsyncDisposable {
     }
   }
 
-  /** So far. */
   /** By itself: nothing more can be granted, and nothing is shown. */
   get storeEnded(): boolean {
     return this.#store.exitCode !== null || this.#store.signalCode !== null
   }
 
+  /** So far. */
   get grants(): number {
     return this.staff.reduce((sum, { worker }) => sum + worker.grants, this.#grants)
   }
