@@ -44,6 +44,7 @@ export class Stage implements AsyncDisposable {
   readonly #storeSocket: string
   /** Of workers that are gone. */
   #grants = 0
+  #isOver = false
   #spawned = 0
 
   private constructor(options: TortureOptions, ensemble: TestEnsemble, folder: string) {
@@ -107,11 +108,15 @@ export class Stage implements AsyncDisposable {
       this.#watchdog,
     )
     this.staff.push({ worker, ways })
+    if (this.#isOver) await this.#dismissAll()
   }
 
   /** It is gone: its proxies go too. */
   async dismiss(member: Staff): Promise<void> {
-    this.staff.splice(this.staff.indexOf(member), 1)
+    const index = this.staff.indexOf(member)
+    // Dismissed already: -1 would take the last one away, and its proxies would listen for ever.
+    if (index < 0) return
+    this.staff.splice(index, 1)
     this.#grants += member.worker.grants
     for (const way of member.ways) {
       for (const { stats } of way.proxies)
@@ -139,15 +144,20 @@ export class Stage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const member of [...this.staff]) {
-      await member.worker.kill()
-      await this.dismiss(member)
-    }
+    this.#isOver = true
+    await this.#dismissAll()
     this.#store.kill('SIGKILL')
     await this.ensemble[Symbol.asyncDispose]()
     this.history.close()
     this.#watchdog.close()
     await rm(this.folder, { recursive: true, force: true })
+  }
+
+  async #dismissAll(): Promise<void> {
+    for (const member of [...this.staff]) {
+      await member.worker.kill()
+      await this.dismiss(member)
+    }
   }
 
   async #makeRoots(): Promise<void> {
