@@ -97,8 +97,8 @@ function withClient(name: OtherClient, servers: 'embedded' | 'real'): Part {
   }
 }
 
-/** Six minutes, and more if it must be, where it has the machine to itself, one on a laptop. */
-const TORTURE = process.env['CI'] === undefined ? ['1', '500,5'] : ['6', '50000,60']
+/** Four minutes, and more if it must be, where it has the machine to itself, one on a laptop. */
+const TORTURE = process.env['CI'] === undefined ? ['1', '500,5'] : ['4', '50000,60']
 
 /** Real servers, processes and faults; one check, whose figures are shown. */
 export function torturePart(): Part {

@@ -9,8 +9,8 @@ import { faultsOf, rateOf, reportOf, total } from '../simulation/report.js'
 import { workloads } from '../simulation/workloads/index.js'
 import type { Outcome, Part } from './part.js'
 
-/** What CI must reach, and how long it may take. */
-const FULL = { acquisitions: 2_000_000, minutes: 11 }
+/** What CI is to reach, and how long it may take: on a slow machine the time ends it. */
+const FULL = { acquisitions: 2_000_000, minutes: 7 }
 const SHORT = { acquisitions: 100_000, minutes: 1.5 }
 
 function size(): { acquisitions: number; minutes: number } {
