@@ -13,10 +13,14 @@ export interface Header {
   readonly machine: string
   /** Of the last minute, before the bench began. */
   readonly load: number
+  /** The same at its end. Early runs did not say. */
+  readonly loadAfter?: number
   readonly servers: string
   readonly rounds: number
   readonly warmUp: number
   readonly scale: number
+  /** If not all took part that could have. */
+  readonly subjects?: readonly string[]
   readonly versions: Readonly<Record<string, string>>
   readonly missing: Readonly<Record<string, string>>
 }
@@ -28,17 +32,20 @@ export async function headerOf(
   const commit = (await firstLine('git', ['rev-parse', '--short', 'HEAD'])) ?? 'unknown'
   const changes = (await firstLine('git', ['status', '--porcelain', '--', 'src', 'recipes'])) ?? ''
   const processors = cpus()
+  const kernel = /^\d+\.\d+/.exec(release())?.[0] ?? ''
   return {
     kind: 'header',
     bench: options.bench,
     date: new Date().toISOString(),
     commit: commit + (changes === '' ? '' : '+'),
     node: process.version,
-    machine: `${processors.length} × ${processors[0]?.model.trim() ?? 'unknown'}, ${platform()} ${release()} ${arch()}`,
+    machine: `${processors.length} × ${processors[0]?.model.trim() ?? 'unknown'}, ${platform()} ${kernel} ${arch()}`,
     rounds: options.rounds,
     warmUp: options.warmUp,
     scale: options.scale,
+    ...(options.subjects === undefined ? {} : { subjects: options.subjects }),
     ...found,
+    loadAfter: loadNow(),
   }
 }
 

@@ -1,55 +1,73 @@
-/** `npm run bench`: builds the package, measures it beside its peers, prints Markdown and keeps the raw results. */
-import { appendFile, mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+/** `npm run bench`: measures the built package beside its peers, keeps the raw results, shows what they give. */
+import { writeFile } from 'node:fs/promises'
+import { pairsWith } from './base-run.js'
 import { buildPackage } from './build.js'
-import { readOptions, usage, type BenchOptions } from './options.js'
-import { repository } from './paths.js'
-import { runBench, type Results } from './run.js'
+import { changesText } from './compare.js'
+import { appendHistory, readHistory } from './history.js'
+import { readCommand, usage, type BenchOptions, type Command } from './options.js'
+import { linesOf, type Entry, type Run } from './records.js'
+import { runBench } from './run.js'
 import { scenarios, type BenchName } from './scenarios.js'
 import { headerText, scenarioText } from './table.js'
-import { targetsText } from './targets.js'
+import { verdictsOn, verdictsText } from './targets.js'
 import { countWaiters } from './waiters.js'
+import { waitersText } from './waiters-table.js'
+import { staleFiles, writePage } from './write-page.js'
 
-function textOf(bench: BenchName, results: Results): string {
-  const run = scenarios[bench].filter(({ name }) => results.samples.some(({ scenario }) => scenario === name))
-  const tables = run.map((scenario) => scenarioText(scenario, results))
-  return [headerText(results.header), ...tables, targetsText(results.samples)].join('\n\n')
+function textOf(bench: BenchName, run: Run): string {
+  const measured = scenarios[bench].filter(({ name }) =>
+    run.samples.some(({ scenario }) => scenario === name),
+  )
+  const verdicts = verdictsText(verdictsOn(run.samples))
+  return [
+    headerText(run.header),
+    ...measured.map((scenario) => scenarioText(scenario, run)),
+    ...(verdicts === '' ? [] : ['#### Targets', verdicts]),
+    ...(run.counts.length === 0 ? [] : ['#### As the waiters grow', waitersText(run.counts)]),
+  ].join('\n\n')
 }
 
-async function keep(options: BenchOptions, records: readonly object[]): Promise<void> {
-  const lines = records.map((record) => `${JSON.stringify(record)}\n`).join('')
-  if (options.json !== undefined) await writeFile(options.json, lines)
-  if (!options.history) return
-  const folder = join(repository, 'bench', 'history')
-  await mkdir(folder, { recursive: true })
-  await appendFile(join(folder, `${options.bench}.jsonl`), lines)
+async function measure(options: BenchOptions): Promise<Run> {
+  process.stderr.write('building the package ...\n')
+  await buildPackage()
+  const { bench } = options
+  if (bench === 'waiters') return countWaiters(options, 'all')
+  return runBench(bench, options)
+}
+
+async function bench(options: BenchOptions): Promise<void> {
+  const run = await measure(options)
+  console.log(options.bench === 'waiters' ? waitersText(run.counts) : textOf(options.bench, run))
+  const entries: Entry[] = [run.header, ...run.samples, ...run.gaps, ...run.counts, ...run.weights]
+  if (options.json !== undefined) await writeFile(options.json, linesOf(entries))
+  if (options.history) await appendHistory(options.bench, entries)
+}
+
+async function compare(base: string | undefined): Promise<void> {
+  for (const pair of await pairsWith(base, await readHistory()))
+    console.log(`${changesText(pair.base, pair.run)}\n`)
+}
+
+async function page(check: boolean): Promise<void> {
+  if (!check) return writePage()
+  const stale = await staleFiles()
+  if (stale.length === 0) return console.log('the page is what the results give')
+  console.error(`not what the results give: ${stale.join(', ')}. Make them with: npm run bench -- page`)
+  process.exitCode = 1
 }
 
 async function main(): Promise<void> {
-  let options: BenchOptions
+  let command: Command
   try {
-    options = readOptions(process.argv.slice(2))
+    command = readCommand(process.argv.slice(2))
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`)
     process.exitCode = 2
     return
   }
-  process.stderr.write('building the package ...\n')
-  await buildPackage()
-  if (options.bench === 'waiters') {
-    const { records, text } = await countWaiters(options, 'all')
-    console.log(text)
-    return keep(options, records)
-  }
-  const results = await runBench(options.bench, options)
-  console.log(textOf(options.bench, results))
-  const records: object[] = [results.header, ...results.samples]
-  if ((options.bench === 'mutex' || options.bench === 'semaphore') && options.scenarios === undefined) {
-    const { records: counts, text } = await countWaiters(options, options.bench)
-    console.log(`\n### Cost of a hand-over as the waiters grow\n\n${text}`)
-    records.push(...counts)
-  }
-  await keep(options, records)
+  if (command.kind === 'page') return page(command.check)
+  if (command.kind === 'compare') return compare(command.base)
+  return bench(command.options)
 }
 
 await main()

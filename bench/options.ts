@@ -15,6 +15,13 @@ export const usage = `npm run bench -- client|mutex|semaphore|leader|queue|count
   barrier   double barrier: enter and leave
   waiters   wake-ups and requests of a hand-over as the waiters grow (embedded server)
 
+npm run bench -- page
+  makes docs/benchmarks.md and its plots from bench/history; with --check it only says whether they are up to date
+
+npm run bench -- compare [COMMIT|FILE]
+  what changed between the newest kept run of each bench and that of the commit, or that in a file of raw
+  results; without either, the run before it
+
   --rounds N         measured rounds, interleaved over the subjects (default 5)
   --warm-up N        rounds before those, thrown away (default: client 2, the others 8, whose rounds are short)
   --scale X          multiplies the operations of every scenario (default 1)
@@ -40,10 +47,29 @@ export interface BenchOptions {
   readonly history: boolean
 }
 
-const benches = [...(Object.keys(scenarios) as BenchName[]), 'waiters'] as const
+export type Command =
+  | { readonly kind: 'bench'; readonly options: BenchOptions }
+  | { readonly kind: 'page'; readonly check: boolean }
+  | { readonly kind: 'compare'; readonly base: string | undefined }
 
 /** Throws with what is wrong. */
-export function readOptions(args: readonly string[]): BenchOptions {
+export function readCommand(args: readonly string[]): Command {
+  const [kind, ...rest] = args
+  if (kind === 'page') {
+    const { values } = parseArgs({ args: rest, options: { check: { type: 'boolean', default: false } } })
+    return { kind, check: values.check }
+  }
+  if (kind === 'compare') {
+    const { positionals } = parseArgs({ args: rest, allowPositionals: true, options: {} })
+    if (positionals.length > 1) throw new TypeError('compare takes one commit or file')
+    return { kind, base: positionals[0] }
+  }
+  return { kind: 'bench', options: readOptions(args) }
+}
+
+const benches = [...(Object.keys(scenarios) as BenchName[]), 'waiters'] as const
+
+function readOptions(args: readonly string[]): BenchOptions {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,

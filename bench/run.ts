@@ -3,33 +3,15 @@
  * the rounds of a scenario interleaved (A B, B A, A B …), so that what drifts meets all alike.
  */
 import { connect } from 'latchkey'
-import { headerOf, loadNow, type Header } from './header.js'
+import { headerOf, loadNow } from './header.js'
 import type { BenchOptions } from './options.js'
 import { Crew } from './crew.js'
+import type { Gap, Run, Sample } from './records.js'
 import { scenarios, type BenchName, type Scenario } from './scenarios.js'
 import { subjects } from './subjects/index.js'
 import { startTarget, type Target } from './target.js'
-import type { Measured } from './workloads.js'
 
-export interface Sample extends Measured {
-  readonly kind: 'sample'
-  readonly scenario: string
-  readonly subject: string
-  readonly round: number
-  readonly opsPerSecond: number
-  readonly cpuUs: number
-  /** By the servers' counters: packets from clients per operation. */
-  readonly requests: number
-}
-
-export interface Results {
-  readonly header: Header
-  readonly samples: readonly Sample[]
-  /** Per scenario and subject: why there is nothing. */
-  readonly gaps: readonly { readonly scenario: string; readonly subject: string; readonly reason: string }[]
-}
-
-export async function runBench(bench: BenchName, options: BenchOptions): Promise<Results> {
+export async function runBench(bench: BenchName, options: BenchOptions): Promise<Run> {
   const load = loadNow()
   await using target = await startTarget(options)
   await using stack = new AsyncDisposableList()
@@ -54,18 +36,19 @@ export async function runBench(bench: BenchName, options: BenchOptions): Promise
     }
   }
   const samples: Sample[] = []
-  const gaps: Results['gaps'][number][] = []
+  const gaps: Gap[] = []
   for (const scenario of scenarios[bench]) {
     if (options.scenarios?.includes(scenario.name) === false) continue
     for (const { subject } of runners) {
       const reason = subject.lacks?.[scenario.name]
-      if (reason !== undefined) gaps.push({ scenario: scenario.name, subject: subject.name, reason })
+      if (reason !== undefined)
+        gaps.push({ kind: 'gap', scenario: scenario.name, subject: subject.name, reason })
     }
     const able = runners.filter(({ subject }) => subject.lacks?.[scenario.name] === undefined)
     samples.push(...(await runScenario(scenario, able, target, options)))
   }
   const header = await headerOf(options, { servers: target.description, versions, missing, load })
-  return { header, samples, gaps }
+  return { header, samples, gaps, counts: [], weights: [] }
 }
 
 async function runScenario(

@@ -11,6 +11,8 @@ export interface Scenario {
   readonly processes?: number
   /** How many more take from the queue what those put. */
   readonly consumers?: number
+  /** What its plot shows. Default `rate`; `time` where an operation is waited for. */
+  readonly shows?: 'rate' | 'time'
 }
 
 export type BenchName = 'client' | 'mutex' | 'semaphore' | 'leader' | 'queue' | 'counter' | 'barrier'

@@ -6,8 +6,9 @@ import { setImmediate } from 'node:timers/promises'
 import { connect, MultiLock, Mutex, ReadWriteLock, Semaphore, type Client } from 'latchkey'
 import { TestServer } from 'latchkey/testing'
 import { fourLetterWord } from './four-letter-word.js'
-import { headerOf, loadNow, type Header } from './header.js'
+import { headerOf, loadNow } from './header.js'
 import type { BenchOptions } from './options.js'
+import type { Count, Run } from './records.js'
 
 const SIZES = [2, 16, 128, 1024]
 const CLIENTS = 8
@@ -65,19 +66,6 @@ const semaphores: readonly Contended[] = [
   },
 ]
 
-interface Count {
-  readonly kind: 'waiters'
-  readonly what: string
-  readonly waiters: number
-  readonly handOvers: number
-  /** Events of watches that the server sent for a release. */
-  readonly wakeUps: number
-  /** All requests from one release until the next holder has it, the release included. */
-  readonly requestsPerHandOver: number
-  /** Requests that it took to queue up, per waiter. */
-  readonly requestsPerEnqueue: number
-}
-
 const subjects = {
   mutex: [mutex],
   semaphore: semaphores,
@@ -85,25 +73,13 @@ const subjects = {
   all: [mutex, ...sharedLocks, ...semaphores],
 } as const
 
-export async function countWaiters(
-  options: BenchOptions,
-  what: keyof typeof subjects,
-): Promise<{ records: (Header | Count)[]; text: string }> {
+export async function countWaiters(options: BenchOptions, what: keyof typeof subjects): Promise<Run> {
   const load = loadNow()
   const counts: Count[] = []
   for (const contended of subjects[what])
     for (const waiters of SIZES) counts.push(await countFor(contended, waiters))
   const header = await headerOf(options, { servers: 'the embedded server', versions: {}, missing: {}, load })
-  const rows = counts.map(
-    ({ what: name, waiters, handOvers, wakeUps, requestsPerHandOver, requestsPerEnqueue }) =>
-      `| ${name} | ${waiters} | ${handOvers} | ${wakeUps.toFixed(2)} | ${requestsPerHandOver.toFixed(2)} | ${requestsPerEnqueue.toFixed(2)} |`,
-  )
-  const text = [
-    '| what | waiters | hand-overs | wake-ups per release | requests per hand-over | requests to queue up |',
-    '| --- | ---: | ---: | ---: | ---: | ---: |',
-    ...rows,
-  ].join('\n')
-  return { records: [header, ...counts], text }
+  return { header, samples: [], gaps: [], counts, weights: [] }
 }
 
 /** Pings would be counted; with this timeout there are none in so short a time. */
