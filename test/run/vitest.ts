@@ -34,6 +34,9 @@ function judge(report: Report | undefined, ok: boolean, output: string): Outcome
   }
 }
 
+/** Four times what the longest project needs on two quiet cores. */
+const PROJECT_LIMIT_MS = 20 * 60_000
+
 /** Runs the tests of one project of vitest.config.ts. */
 export async function runProject(
   project: string,
@@ -50,7 +53,7 @@ export async function runProject(
       '--reporter=json',
       `--outputFile.json=${file}`,
     ]
-    const { ok, output } = await runTool('vitest', args, { env })
+    const { ok, output } = await runTool('vitest', args, { env, timeoutMs: PROJECT_LIMIT_MS })
     return judge(readReport(file), ok, output)
   } finally {
     rmSync(folder, { recursive: true, force: true })
