@@ -5,6 +5,7 @@
  * Non-obvious:
  * - All requests of a tick go out in one write; their common send time is what proves a session alive when answered.
  * - Replies come in the order of the requests. A reply out of order, or any bytes that can't be right, end the link.
+ * - Numbers go on from one link of a client to the next: see `xid-counter.ts`.
  * - Pings, auth packets, set-watches and notifications have xids of their own and stand outside that order.
  */
 import { ConnectionLossError, ProtocolError, ZkError } from '../api/errors.js'
@@ -22,6 +23,7 @@ import { deferred } from '../runtime/deferred.js'
 import type { Connection, Endpoint, Transport } from '../transport/transport.js'
 import type { Batch, Entry } from './pending.js'
 import { Fifo } from './pending.js'
+import type { XidCounter } from './xid-counter.js'
 
 export interface LinkEvents {
   opened(): void
@@ -47,7 +49,6 @@ export class Link {
   /** Set while the link's frames are requests, not the handshake. */
   #shaken = false
   #dead = false
-  #nextXid: number = Xid.first
   #flushing = false
   #batch: Batch = { sentAt: 0 }
   #writer = new Writer(4096)
@@ -58,18 +59,19 @@ export class Link {
   readonly #auths = new Fifo<Deferred<number>>()
   readonly #watchSets = new Fifo<Deferred<number>>()
   readonly #clock: Clock
+  readonly #xids: XidCounter
   readonly #events: LinkEvents
   readonly #connection: Connection
 
   constructor(
     transport: Transport,
     endpoint: Endpoint,
-    options: { clock: Clock; maxFrameBytes: number; firstXid?: number },
+    options: { clock: Clock; maxFrameBytes: number; xids: XidCounter },
     events: LinkEvents,
   ) {
     this.endpoint = endpoint
     this.#clock = options.clock
-    this.#nextXid = options.firstXid ?? Xid.first
+    this.#xids = options.xids
     this.heardAt = this.sentAt = options.clock.now()
     this.#splitter = new FrameSplitter(options.maxFrameBytes)
     this.#events = events
@@ -104,7 +106,7 @@ export class Link {
    * queued, if it takes more than `room`.
    */
   send(entry: Entry, maxBytes: number, room: number): boolean {
-    entry.xid = this.#nextXid
+    entry.xid = this.#xids.take()
     if (entry.frame === undefined) {
       entry.bytes = encodeRequest(this.#writer, entry.xid, entry.operation, entry.request, maxBytes)
       if (entry.bytes > room) {
@@ -116,7 +118,6 @@ export class Link {
       this.#writer.raw(entry.frame)
       entry.frame = undefined
     }
-    this.#nextXid = this.#nextXid === Xid.last ? Xid.first : this.#nextXid + 1
     entry.batch = this.#batch
     this.#inFlight.push(entry)
     this.#scheduleFlush()

@@ -27,6 +27,7 @@ import { SessionHandle } from './session-handle.js'
 import type { SessionClientOptions } from './session-options.js'
 import { Traffic } from './traffic.js'
 import { WakeTimer } from './wake-timer.js'
+import { XidCounter } from './xid-counter.js'
 
 export interface SessionEvents {
   state(state: SessionState, session: Session | undefined): void
@@ -46,6 +47,7 @@ export class SessionClient {
   #machine: MachineState
   readonly #authenticator: Authenticator
   readonly #timer: WakeTimer
+  readonly #xids: XidCounter
   #handling = false
   #link: Link | undefined
   /** Counts dials, so that an answer of the resolver for an abandoned one is not taken for this one's. */
@@ -66,6 +68,7 @@ export class SessionClient {
     this.#hosts = new Hosts(options.servers, options.transport, options.runtime.random)
     this.#authenticator = new Authenticator(options.credentials, options.allowInsecureAuth)
     this.#timer = new WakeTimer(options.runtime.clock, (lateMs) => this.#wake(lateMs))
+    this.#xids = options.attach === undefined ? new XidCounter() : XidCounter.anywhere(options.runtime.random)
     this.#machine = initialState(options.settings, options.attach)
     this.traffic = new Traffic(options)
   }
@@ -212,7 +215,7 @@ export class SessionClient {
     const link: Link = new Link(
       transport,
       endpoint,
-      { clock: runtime.clock, maxFrameBytes },
+      { clock: runtime.clock, maxFrameBytes, xids: this.#xids },
       {
         opened: () => this.#dispatch({ type: 'opened' }),
         heard: (now) => this.#heard(link, now),

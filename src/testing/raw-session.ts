@@ -10,7 +10,11 @@ import { exchange } from './socket-exchange.js'
 /** Protocol version, last zxid seen, timeout, session id, length of the password, read-only flag. */
 const HANDSHAKE_BYTES = 4 + 8 + 4 + 8 + 4 + 1
 const CLOSE_SESSION = -11
-const CLOSE_XID = 1
+/**
+ * A number that the session's owner is not at: servers match commits with what waits by session and xid alone, so with a
+ * number that a write of the owner's still has, that write's commit would answer for the closing (ZOOKEEPER-2684).
+ */
+const CLOSE_XID = 0x7fff_fff0
 
 export interface SessionKey {
   readonly id: bigint

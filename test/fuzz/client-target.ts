@@ -17,6 +17,7 @@ import type { Random } from '../../src/runtime/random.js'
 import { Link } from '../../src/session/link.js'
 import { NEVER_ABSENT, type PendingWatch } from '../../src/session/pending.js'
 import { Traffic } from '../../src/session/traffic.js'
+import { XidCounter } from '../../src/session/xid-counter.js'
 import type { Connection, ConnectionEvents, Transport } from '../../src/transport/transport.js'
 import { ManualClock } from './manual-clock.js'
 import { below, framed, mutate, pick, pieces, recordedFrames } from './mutate.js'
@@ -133,7 +134,7 @@ class Arena {
     const link = new Link(
       transport,
       ENDPOINT,
-      { clock: this.clock, maxFrameBytes: 16 << 20 },
+      { clock: this.clock, maxFrameBytes: 16 << 20, xids: new XidCounter() },
       {
         opened: none,
         heard: () => true,

@@ -40,6 +40,11 @@ export interface RawConnectOptions {
   readonly lastZxidSeen?: bigint
   /** Undefined leaves the byte out, as 3.3 clients do. Default false. */
   readonly readOnly?: boolean | undefined
+  /**
+   * Default 1. A session that goes on must not use an xid again that may still be on its way: servers match what is
+   * committed with what waits by session and xid alone.
+   */
+  readonly firstXid?: number
 }
 
 interface Pending {
@@ -68,9 +73,10 @@ export class RawClient implements AsyncDisposable {
   readonly #eventWaiters: (() => void)[] = []
   readonly #connected = deferred<ConnectReply | undefined>()
   #reply: ConnectReply | undefined
-  #nextXid = 1
+  #nextXid: number
 
-  constructor(options: { host?: string; port: number }) {
+  constructor(options: { host?: string; port: number; firstXid?: number }) {
+    this.#nextXid = options.firstXid ?? 1
     this.socket = connect({ host: options.host ?? '127.0.0.1', port: options.port, noDelay: true })
     const closed = deferred<undefined>()
     this.closed = closed.promise
