@@ -15,6 +15,7 @@ import { parentOf, validatePath } from '../src/api/path.js'
 import type { CallOptions, Data, Zk } from '../src/api/zk.js'
 import { abortable } from '../src/runtime/abort.js'
 import { Attempt, type WaitOptions } from './kernel/attempt.js'
+import { checkData } from './kernel/check.js'
 import { throwUnlessPassing } from './kernel/enqueue.js'
 import { beforeRetry, isUnknown } from './kernel/failure.js'
 import { WakeUp } from './kernel/wake-up.js'
@@ -35,6 +36,7 @@ export class Barrier {
   constructor(zk: Zk, path: string, options: BarrierOptions = {}) {
     validatePath(path)
     if (options.acl !== undefined) validateAcl(options.acl)
+    checkData('data', options.data)
     this.path = path
     this.#zk = zk
     this.#options = options

@@ -21,6 +21,7 @@ import { joinPath, parentOf, validatePath } from '../src/api/path.js'
 import type { CallOptions, NodeData, Session, Transaction, TransactionResult, Zk } from '../src/api/zk.js'
 import { abortable, sleep } from '../src/runtime/abort.js'
 import { Attempt, type WaitOptions } from './kernel/attempt.js'
+import { checkText } from './kernel/check.js'
 import { throwUnlessPassing } from './kernel/enqueue.js'
 import { beforeRetry } from './kernel/failure.js'
 import { WakeUp } from './kernel/wake-up.js'
@@ -84,9 +85,11 @@ export class CountDownLatch {
   async countDown(by = 1, options: CountDownOptions = {}): Promise<number> {
     checkCount(by, 1, 'by')
     const { id = this.#zk.runtime.random.uuid() } = options
+    checkText('id', id)
     const record = joinPath(this.path, `down-${id}`)
     validatePath(record)
-    if (parentOf(record) !== this.path) throw new TypeError(`id must be a name without slashes, got ${id}`)
+    if (id === '' || parentOf(record) !== this.path)
+      throw new TypeError(`id must be a name without slashes, got ${JSON.stringify(id)}`)
     using attempt = new Attempt(this.#zk, 'count down', this.path, options)
     let conflicts = 0
     return await this.#repeat(attempt, async (limits) => {

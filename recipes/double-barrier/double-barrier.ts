@@ -10,6 +10,7 @@ import { UnsupportedError } from '../../src/api/errors.js'
 import { validatePath } from '../../src/api/path.js'
 import type { Data, Zk } from '../../src/api/zk.js'
 import { Attempt, type WaitOptions } from '../kernel/attempt.js'
+import { checkData, checkOneOf } from '../kernel/check.js'
 import { BarrierPass } from './barrier-pass.js'
 import { enterRound, leaveRound, memberDialect } from './native-round.js'
 import { SharedReady } from './shared-ready.js'
@@ -47,8 +48,8 @@ export class DoubleBarrier {
       throw new TypeError(`members must be an integer, got ${String(members)}`)
     if (members < 1 || members > MOST_MEMBERS)
       throw new RangeError(`members must be from 1 to ${MOST_MEMBERS}, got ${members}`)
-    if (!['native', 'curator', 'kazoo'].includes(dialect))
-      throw new TypeError(`unknown dialect ${JSON.stringify(dialect)}: native, curator or kazoo`)
+    checkOneOf('dialect', dialect, ['native', 'curator', 'kazoo'])
+    checkData('id', options.id)
     if (acl !== undefined) validateAcl(acl)
     this.path = path
     this.members = members

@@ -6,8 +6,14 @@ export interface ItemCodec<T> {
   decode(bytes: Buffer): T
 }
 
-/** The item as it is. */
-export const bytesCodec: ItemCodec<Uint8Array> = { encode: (item) => item, decode: (bytes) => bytes }
+/** The item as it is. Anything but bytes is refused with a `TypeError`. */
+export const bytesCodec: ItemCodec<Uint8Array> = {
+  encode: (item) => {
+    if ((item as unknown) instanceof Uint8Array) return item
+    throw new TypeError(`${typeof item} is no bytes`)
+  },
+  decode: (bytes) => bytes,
+}
 
 /** The default. What JSON has no word for (`undefined`, a function) is refused with a `TypeError`. */
 export function jsonCodec<T>(): ItemCodec<T> {

@@ -13,10 +13,11 @@
  */
 import type { Acl } from '../../src/api/acl.js'
 import { ClosedError, hasCode, UnsupportedError } from '../../src/api/errors.js'
-import { joinPath } from '../../src/api/path.js'
+import { joinPath, validatePath } from '../../src/api/path.js'
 import type { Zk } from '../../src/api/zk.js'
 import { abortable, checkTimeout, onAbort, quietController } from '../../src/runtime/abort.js'
 import { Attempt, type WaitOptions } from '../kernel/attempt.js'
+import { checkOneOf, encodeName } from '../kernel/check.js'
 import { beforeRetry } from '../kernel/failure.js'
 import { throwUnlessPassing } from '../kernel/enqueue.js'
 import type { LossPolicy } from '../kernel/loss-policy.js'
@@ -109,6 +110,7 @@ export class LeaderCron implements AsyncDisposable {
    * @throws TypeError, RangeError for bad arguments; UnsupportedError if the client has no transactions.
    */
   constructor(zk: Zk, path: string, options: LeaderCronOptions = {}) {
+    validatePath(path)
     const { history = 20, ...latch } = options
     if (!Number.isInteger(history) || history < 1 || history > 100)
       throw new RangeError(`history must be an integer from 1 to 100, got ${history}`)
@@ -153,8 +155,8 @@ export class LeaderCron implements AsyncDisposable {
     if (typeof task !== 'function') throw new TypeError(`schedule needs a function, got ${typeof task}`)
     if (typeof name !== 'string' || name === '') throw new TypeError('name must be a non-empty string')
     if (this.#jobs.has(name)) throw new TypeError(`a job is called ${JSON.stringify(name)} already`)
-    oneOf('misfire', misfire, ['skip', 'run-once'])
-    oneOf('overlap', overlap, ['skip', 'queue', 'allow'])
+    checkOneOf('misfire', misfire, ['skip', 'run-once'])
+    checkOneOf('overlap', overlap, ['skip', 'queue', 'allow'])
     checkTimeout(graceMs, 'graceMs')
     if (this.#closed !== undefined) throw new TypeError('the scheduler is closed')
     const history = this.#history
@@ -216,7 +218,7 @@ export class LeaderCron implements AsyncDisposable {
    */
   async close(options: CronCloseOptions = {}): Promise<void> {
     const { mode = 'abort', ...limits } = options
-    oneOf('mode', mode, ['abort', 'finish'])
+    checkOneOf('mode', mode, ['abort', 'finish'])
     using attempt = new Attempt(this.#zk, 'close', this.path, limits)
     attempt.stage = 'waiting for the runs under way'
     const reason = new ClosedError(`the scheduler on ${this.path} is closed`)
@@ -306,12 +308,7 @@ function runInfo({ id, due, startedAt, endedAt, by, fencingToken, outcome, error
   }
 }
 
-function oneOf(what: string, given: string, allowed: readonly string[]): void {
-  if (!allowed.includes(given))
-    throw new TypeError(`${what} must be one of ${allowed.join(', ')}, got ${JSON.stringify(given)}`)
-}
-
 /** Any name as that of a znode: no slash, and neither `.` nor `..`. */
 function nodeNameOf(name: string): string {
-  return encodeURIComponent(name).replace(/^\.+$/, (dots) => dots.replaceAll('.', '%2E'))
+  return encodeName('name', name).replace(/^\.+$/, (dots) => dots.replaceAll('.', '%2E'))
 }

@@ -20,6 +20,7 @@ import type { Zk } from '../../src/api/zk.js'
 import { abortable, quietController } from '../../src/runtime/abort.js'
 import { deferred, type Deferred } from '../../src/runtime/deferred.js'
 import { Attempt, type WaitOptions } from '../kernel/attempt.js'
+import { checkOneOf } from '../kernel/check.js'
 import { ContenderQueue } from '../kernel/contender-queue.js'
 import type { Dialect } from '../kernel/dialect.js'
 import { Feed } from '../kernel/feed.js'
@@ -194,8 +195,7 @@ export class LeaderLatch implements AsyncDisposable {
    */
   async close(options: LatchCloseOptions = {}): Promise<void> {
     const { mode = 'silent', ...limits } = options
-    if (mode !== 'silent' && (mode as string) !== 'notify')
-      throw new TypeError(`mode must be 'silent' or 'notify', got ${JSON.stringify(mode)}`)
+    checkOneOf('mode', mode, ['silent', 'notify'])
     using attempt = new Attempt(this.#zk, 'close', this.path, limits)
     attempt.stage = 'waiting for the server to confirm it (the deletion goes on in the background)'
     this.#closed ??= this.#close(mode)

@@ -14,6 +14,7 @@ import { validateAcl } from '../../src/api/acl.js'
 import { validatePath } from '../../src/api/path.js'
 import type { Data, Zk } from '../../src/api/zk.js'
 import { Attempt, type WaitOptions } from '../kernel/attempt.js'
+import { checkData, checkFlag } from '../kernel/check.js'
 import { ContenderQueue } from '../kernel/contender-queue.js'
 import { dialectOf, type Dialect, type DialectName } from '../kernel/dialect.js'
 import { describeLine } from '../kernel/description.js'
@@ -77,6 +78,7 @@ export class Mutex {
   constructor(zk: Zk, path: string, options: MutexOptions = {}) {
     validatePath(path)
     if (options.acl !== undefined) validateAcl(options.acl)
+    checkData('id', options.id)
     const dialect = dialectOf(options.dialect ?? 'curator')
     this.path = path
     this.#zk = zk
@@ -90,6 +92,8 @@ export class Mutex {
       lossPolicy: lossPolicyOf(options.lossPolicy),
     })
     const { localQueue = true, biased = false, reentrant = false } = options
+    checkFlag('localQueue', localQueue)
+    checkFlag('reentrant', reentrant)
     const bias = biasLimits(biased)
     if (bias !== undefined && !localQueue) throw new TypeError('biased needs the localQueue')
     this.#key = `${path} ${dialect.create}`

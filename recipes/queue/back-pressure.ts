@@ -10,7 +10,6 @@ import { abortable, onAbort, quietController } from '../../src/runtime/abort.js'
 import { deferred } from '../../src/runtime/deferred.js'
 import { beforeRetry, isPassing, isUnknown } from '../kernel/failure.js'
 import { OneShotWatch } from '../kernel/one-shot-watch.js'
-import { countItems } from './dead-letters.js'
 import type { Layout, Lister } from './layout.js'
 import { Watches } from './watches.js'
 import type { Producer, Unit } from './producer.js'
@@ -49,7 +48,7 @@ export class BackPressure {
     for (let repetition = 0; this.#waiting.length > 0;) {
       try {
         if (repetition > 0) await this.#endable(async (signal) => beforeRetry(this.#zk, repetition, signal))
-        const admitted = this.#admit(this.#capacity - (await countItems(this.#zk, this.#layout)))
+        const admitted = this.#admit(this.#capacity - (await this.#layout.count()))
         if (admitted.length === 0 && this.#waiting.length > 0)
           await this.#endable(async (signal) => this.#waitForRoom(signal))
         await Promise.allSettled(admitted.map(async ({ done }) => done.promise))

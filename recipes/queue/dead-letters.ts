@@ -67,11 +67,13 @@ export class DeadLetters<T> {
   async size(options: WaitOptions = {}): Promise<number> {
     using attempt = new Attempt(this.#zk, 'count dead letters', this.path, options)
     attempt.stage = 'counting'
-    return await ask(this.#zk, attempt, async () => countItems(this.#zk, this.#layout))
+    return await ask(this.#zk, attempt, async () => this.#layout.count())
   }
 
   /** The oldest first. @param limit - how many at most. */
   async list(limit = 1_000, options: WaitOptions = {}): Promise<DeadLetter<T>[]> {
+    if (typeof limit !== 'number' || !(limit >= 0))
+      throw new RangeError(`limit must be a number ≥ 0, got ${String(limit)}`)
     using attempt = new Attempt(this.#zk, 'list dead letters', this.path, options)
     attempt.stage = 'reading them'
     return await ask(this.#zk, attempt, async () => this.#read(limit))
@@ -160,11 +162,4 @@ async function existsInSync(zk: Zk, path: string, limits: { readonly generation:
   reading.catch(() => undefined) // Awaited below, but the sync may reject first.
   await synced
   return (await reading) !== undefined
-}
-
-/** All items of a layout, those that are claimed included: one request a segment, all at once. */
-export async function countItems(zk: Zk, layout: Layout): Promise<number> {
-  const parents = await layout.parents(async (path) => childrenIfAny(zk, path))
-  const stats = await Promise.all(parents.map(async (path) => zk.exists(path)))
-  return stats.reduce((sum, stat) => sum + (stat?.numChildren ?? 0), 0)
 }

@@ -6,6 +6,7 @@
  */
 import type { Zk } from '../../src/api/zk.js'
 import type { WaitOptions } from '../kernel/attempt.js'
+import { LATEST_DUE } from './native-layout.js'
 import { shapeOf, type QueueOptions } from './queue.js'
 import { WorkQueue } from './work-queue.js'
 
@@ -39,12 +40,10 @@ export class DelayQueue<T> extends WorkQueue<T> {
 
   #due(delayMs: number | undefined, at: Date | undefined): number {
     if (delayMs !== undefined && at !== undefined) throw new TypeError('give delayMs or at, not both')
+    if (at !== undefined && !((at as unknown) instanceof Date)) throw new TypeError('at must be a Date')
     const due = at === undefined ? this.zk.runtime.clock.wall() + (delayMs ?? 0) : at.getTime()
-    if (!Number.isFinite(due) || (delayMs ?? 0) < 0 || due > LATEST)
+    if (!Number.isFinite(due) || (delayMs ?? 0) < 0 || due > LATEST_DUE)
       throw new RangeError(`an item can not be due at ${due} ms since the epoch`)
     return due
   }
 }
-
-/** Twelve hex digits. */
-const LATEST = 0xffff_ffff_ffff

@@ -7,6 +7,7 @@ import { abortable } from '../../src/runtime/abort.js'
 import { Attempt, type WaitOptions } from '../kernel/attempt.js'
 import type { Taken } from './consumer.js'
 import type { Settlement } from './claim.js'
+import { LATEST_DUE } from './native-layout.js'
 
 export interface AckOptions extends WaitOptions {
   /**
@@ -100,7 +101,8 @@ export class Delivery<T> implements AsyncDisposable {
    */
   async nack(options: NackOptions = {}): Promise<void> {
     const { delayMs = 0, error } = options
-    if (typeof delayMs !== 'number' || !(delayMs >= 0))
+    const dueAt = this.#zk.runtime.clock.wall() + delayMs
+    if (typeof delayMs !== 'number' || !(delayMs >= 0) || dueAt > LATEST_DUE)
       throw new RangeError(`delayMs must be a number of milliseconds ≥ 0, got ${String(delayMs)}`)
     const text = error === undefined ? undefined : errorText(error)
     if (delayMs === 0) return this.#settle({ how: 'return', error: text }, options)
@@ -108,7 +110,6 @@ export class Delivery<T> implements AsyncDisposable {
       throw new UnsupportedError('UNSUPPORTED', "a delay has no place in this queue's format", {
         path: this.path,
       })
-    const dueAt = this.#zk.runtime.clock.wall() + delayMs
     return this.#settle({ how: 'delay', dueAt, error: text }, options)
   }
 

@@ -15,6 +15,7 @@ import { joinPath } from '../../src/api/path.js'
 import type { Zk } from '../../src/api/zk.js'
 import { byRank, type Format, type NamedItem } from './formats.js'
 import type { Candidate, Entry, Layout, Lister, Sight, Stored } from './layout.js'
+import { childrenIfAny } from './shelf.js'
 import type { Step } from './step.js'
 
 export interface FlatSpec {
@@ -103,6 +104,11 @@ export class FlatLayout implements Layout {
   /** Their names say nothing about who put them. */
   async find(): Promise<undefined> {
     return Promise.resolve(undefined)
+  }
+
+  /** By their names: a lock path, or what somebody made by hand, may be among them. */
+  async count(): Promise<number> {
+    return this.#named((await childrenIfAny(this.#spec.zk, this.#items))?.children ?? []).length
   }
 
   async parents(): Promise<readonly string[]> {

@@ -7,6 +7,7 @@ import { joinPath, nameOf, parentOf } from '../../src/api/path.js'
 import type { Zk } from '../../src/api/zk.js'
 import { abortable } from '../../src/runtime/abort.js'
 import { Attempt, type WaitOptions } from '../kernel/attempt.js'
+import { encodeName } from '../kernel/check.js'
 import { ask } from './ask.js'
 import { claimToken } from './claim.js'
 import { FlatLayout } from './flat-layout.js'
@@ -36,7 +37,7 @@ export class IdQueue<T> extends WorkQueue<T> {
    * @returns true if it was put, false if one was there. In Curator's format always true: it does not look.
    */
   async put(item: T, id: string, options: WaitOptions = {}): Promise<boolean> {
-    if (typeof id !== 'string' || id === '') throw new TypeError('id must be a string that is not empty')
+    checkId(id)
     try {
       await this.store(item, { id }, options)
       return true
@@ -53,6 +54,7 @@ export class IdQueue<T> extends WorkQueue<T> {
    * @throws ConnectionLossError if the session ended before the reply came and it is gone: then it can't be known.
    */
   async remove(id: string, options: WaitOptions = {}): Promise<number> {
+    checkId(id)
     using attempt = new Attempt(this.zk, 'remove', this.path, options)
     attempt.stage = 'removing it'
     const found = await ask(this.zk, attempt, async () => this.#find(id))
@@ -112,4 +114,10 @@ export class IdQueue<T> extends WorkQueue<T> {
       throw cause
     }
   }
+}
+
+/** @throws TypeError unless it can be the name of an item. */
+function checkId(id: unknown): void {
+  if (typeof id !== 'string' || id === '') throw new TypeError('id must be a string that is not empty')
+  encodeName('id', id)
 }

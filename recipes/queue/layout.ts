@@ -67,6 +67,8 @@ export interface Layout {
   removalSteps(notes: Notes): Step[]
   /** Finds one that was put by its token. */
   find(entry: Entry): Promise<string | undefined>
+  /** How many items there are, those that are claimed included. */
+  count(): Promise<number>
   /** Parents of items. */
   parents(list: Lister): Promise<readonly string[]>
   /** Makes a parent that should be there. */

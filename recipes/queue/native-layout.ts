@@ -16,6 +16,7 @@ import { hasCode } from '../../src/api/errors.js'
 import type { Acl } from '../../src/api/acl.js'
 import { joinPath } from '../../src/api/path.js'
 import type { Zk } from '../../src/api/zk.js'
+import { encodeName } from '../kernel/check.js'
 import { packEnvelope, unpackEnvelope, type Notes } from './envelope.js'
 import type { Candidate, Entry, Layout, Lister, Placement, Sight, Stored } from './layout.js'
 import { childrenIfAny, itemSequence, Shelf, type OpenSegment, type Segment } from './shelf.js'
@@ -27,6 +28,9 @@ export interface NativeSpec {
   readonly acl: readonly Acl[] | undefined
   readonly segmentItems: number
 }
+
+/** The latest time that an item can be due, in milliseconds since the epoch: twelve hex digits, the year 10889. */
+export const LATEST_DUE = 0xffff_ffff_ffff
 
 const SLOT_MS = 16_384
 const PRIORITY_OFFSET = 0x8000_0000
@@ -45,7 +49,7 @@ function dueOf(name: string): number {
 
 /** Ids as znode names: what ZooKeeper does not allow, and `%`, as in URLs. */
 function idName(id: string): string {
-  return encodeURIComponent(id).replaceAll('.', '%2E')
+  return encodeName('id', id).replaceAll('.', '%2E')
 }
 
 export class NativeLayout implements Layout {
@@ -177,6 +181,14 @@ export class NativeLayout implements Layout {
       if (name !== undefined) return joinPath(parent, name)
     }
     return undefined
+  }
+
+  /** One request a segment, all at once. */
+  async count(): Promise<number> {
+    const { zk } = this.#spec
+    const parents = await this.parents(async (path) => childrenIfAny(zk, path))
+    const stats = await Promise.all(parents.map(async (path) => zk.exists(path)))
+    return stats.reduce((sum, stat) => sum + (stat?.numChildren ?? 0), 0)
   }
 
   async parents(list: Lister): Promise<readonly string[]> {

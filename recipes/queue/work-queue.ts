@@ -9,12 +9,13 @@ import { joinPath, validatePath } from '../../src/api/path.js'
 import type { Zk } from '../../src/api/zk.js'
 import { abortable } from '../../src/runtime/abort.js'
 import { Attempt, type WaitOptions } from '../kernel/attempt.js'
+import { checkOneOf, checkText } from '../kernel/check.js'
 import { localAddress } from '../kernel/local-address.js'
 import { ask } from './ask.js'
 import { BackPressure } from './back-pressure.js'
 import { checkCodec, jsonCodec, type ItemCodec } from '../kernel/codec.js'
 import { Consumer } from './consumer.js'
-import { countItems, DeadLetters } from './dead-letters.js'
+import { DeadLetters } from './dead-letters.js'
 import { Delivery } from './delivery.js'
 import type { Format } from './formats.js'
 import { FlatLayout } from './flat-layout.js'
@@ -91,6 +92,9 @@ export abstract class WorkQueue<T> implements AsyncIterable<Delivery<T>> {
     if (options.acl !== undefined) validateAcl(options.acl)
     if (options.codec !== undefined) checkCodec(options.codec)
     const { capacity = Infinity, segmentItems = 1_000, acl } = options
+    if (options.delivery !== undefined)
+      checkOneOf('delivery', options.delivery, ['at-least-once', 'at-most-once'])
+    checkText('id', options.id)
     checkCount(capacity, 'capacity')
     checkCount(segmentItems, 'segmentItems')
     this.zk = zk
@@ -259,7 +263,7 @@ export abstract class WorkQueue<T> implements AsyncIterable<Delivery<T>> {
   async size(options: WaitOptions = {}): Promise<number> {
     using attempt = new Attempt(this.zk, 'size', this.path, options)
     attempt.stage = 'counting'
-    return await ask(this.zk, attempt, async () => countItems(this.zk, this.layout))
+    return await ask(this.zk, attempt, async () => this.layout.count())
   }
 
   /** Who is at work on what. */

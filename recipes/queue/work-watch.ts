@@ -26,6 +26,9 @@ import { Watches } from './watches.js'
 
 const LOOKOUTS = 2
 
+/** What is due is due by the calendar, whose steps nobody tells: it is looked at that often. Nothing is asked for it. */
+const RECHECK_MS = 10_000
+
 const lookouts: Admission = (contenders, index) => {
   const contender = contenders[index - LOOKOUTS]
   return contender === undefined ? undefined : { contender, sole: index === LOOKOUTS }
@@ -73,7 +76,13 @@ export class WorkWatch {
       const { candidates, dueAt } = await abortable(this.#look(session, wake, watches), signal)
       if (candidates.length > 0) return
       const { clock } = this.#zk.runtime
-      if (dueAt !== undefined) timer = clock.setTimer(Math.max(1, dueAt - clock.wall()), wake)
+      const wakeWhenDue = (at: number): void => {
+        const leftMs = at - clock.wall()
+        if (leftMs <= 0) wake()
+        // At least a millisecond: what is left over from rounding could be too little for a timer to get anywhere.
+        else timer = clock.setTimer(Math.min(Math.max(1, leftMs), RECHECK_MS), () => wakeWhenDue(at))
+      }
+      if (dueAt !== undefined) wakeWhenDue(dueAt)
       await abortable(woken.promise, signal)
     } finally {
       unlisten()

@@ -18,6 +18,7 @@ import { validateAcl } from '../../src/api/acl.js'
 import { validatePath } from '../../src/api/path.js'
 import type { Data, Zk } from '../../src/api/zk.js'
 import { Attempt, type WaitOptions } from '../kernel/attempt.js'
+import { checkData } from '../kernel/check.js'
 import { ContenderQueue } from '../kernel/contender-queue.js'
 import { describeLine } from '../kernel/description.js'
 import { localAddress } from '../kernel/local-address.js'
@@ -57,6 +58,7 @@ export class ReadWriteLock {
     validatePath(path)
     const { id, acl } = options
     if (acl !== undefined) validateAcl(acl)
+    checkData('id', id)
     const lossPolicy = lossPolicyOf(options.lossPolicy)
     const { read, write, isReader } = readWriteDialectOf(options.dialect ?? 'curator')
     const data = id ?? (read.data === 'address' ? localAddress() : '')

@@ -13,6 +13,7 @@ import { validateAcl } from '../../src/api/acl.js'
 import { parentOf, validatePath } from '../../src/api/path.js'
 import type { Data, Zk } from '../../src/api/zk.js'
 import { Attempt, type WaitOptions } from '../kernel/attempt.js'
+import { checkData } from '../kernel/check.js'
 import { describeLine } from '../kernel/description.js'
 import { localAddress } from '../kernel/local-address.js'
 import { lossPolicyOf, type LossPolicy } from '../kernel/loss-policy.js'
@@ -61,6 +62,7 @@ export class Semaphore {
     const { permits, dialect = 'native', id, acl } = options
     const lossPolicy = lossPolicyOf(options.lossPolicy)
     if (acl !== undefined) validateAcl(acl)
+    checkData('id', id)
     this.path = path
     this.dialect = dialect
     this.#zk = zk

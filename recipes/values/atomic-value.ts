@@ -10,7 +10,8 @@ import { validatePath } from '../../src/api/path.js'
 import type { Zk } from '../../src/api/zk.js'
 import { checkSignal, quietController } from '../../src/runtime/abort.js'
 import type { WaitOptions } from '../kernel/attempt.js'
-import type { ItemCodec } from '../kernel/codec.js'
+import { checkOneOf } from '../kernel/check.js'
+import { checkCodec, type ItemCodec } from '../kernel/codec.js'
 import { Cell, type Step } from './cell.js'
 import { bytesOf, decodeOrThrow } from './decode.js'
 import { ChangeListeners, nodeChanges } from './node-changes.js'
@@ -42,6 +43,8 @@ export class AtomicValue<T> implements AsyncDisposable {
     const { codec, initial, acl, lockPath, lostReplies = 'marker' } = options
     if (acl !== undefined) validateAcl(acl)
     if (lockPath !== undefined) validatePath(lockPath)
+    checkOneOf('lostReplies', lostReplies, ['marker', 'value'])
+    checkCodec(codec)
     codec.encode(initial)
     this.path = path
     this.#zk = zk

@@ -11,6 +11,7 @@ import { validatePath } from '../../src/api/path.js'
 import type { Zk } from '../../src/api/zk.js'
 import { checkSignal, quietController } from '../../src/runtime/abort.js'
 import type { WaitOptions } from '../kernel/attempt.js'
+import { checkOneOf } from '../kernel/check.js'
 import { Cell, type Step } from './cell.js'
 import { decodeOrThrow } from './decode.js'
 import { ChangeListeners, nodeChanges } from './node-changes.js'
@@ -66,10 +67,8 @@ export class Counter<K extends CounterNumber = 'bigint'> implements AsyncDisposa
     if (options.acl !== undefined) validateAcl(options.acl)
     if (options.lockPath !== undefined) validatePath(options.lockPath)
     const { as = 'bigint', lostReplies = 'marker' } = options
-    if (as !== 'bigint' && as !== 'number')
-      throw new TypeError(`as must be 'bigint' or 'number', got ${String(as)}`)
-    if (!['marker', 'value'].includes(lostReplies))
-      throw new TypeError(`lostReplies must be 'marker' or 'value', got ${lostReplies}`)
+    checkOneOf('as', as, ['bigint', 'number'])
+    checkOneOf('lostReplies', lostReplies, ['marker', 'value'])
     this.path = path
     this.#zk = zk
     this.#kind = as

@@ -64,9 +64,14 @@ export const numberFormats: Readonly<Record<NumberFormatName, NumberFormat>> = {
 export function numberFormatOf(given: NumberFormatName | NumberFormat): NumberFormat {
   const format =
     typeof given === 'string' && Object.hasOwn(numberFormats, given) ? numberFormats[given] : given
-  if (typeof format === 'object' && typeof (format as NumberFormat | null)?.encode === 'function')
-    return format
+  if (isFormat(format)) return format
   throw new TypeError(
     `unknown number format ${JSON.stringify(given)}: int64, int32, kazoo, or a NumberFormat`,
   )
+}
+
+function isFormat(given: unknown): given is NumberFormat {
+  const { encode, decode, min, max } = (given ?? {}) as Partial<Record<keyof NumberFormat, unknown>>
+  const methods = typeof encode === 'function' && typeof decode === 'function'
+  return methods && typeof min === 'bigint' && typeof max === 'bigint'
 }

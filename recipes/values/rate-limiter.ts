@@ -23,6 +23,7 @@ import type { Zk } from '../../src/api/zk.js'
 import { abortable, quietController, sleep } from '../../src/runtime/abort.js'
 import { deferred, type Deferred } from '../../src/runtime/deferred.js'
 import { Attempt, type WaitOptions } from '../kernel/attempt.js'
+import { checkOneOf } from '../kernel/check.js'
 import { isUnknown } from '../kernel/failure.js'
 import { LocalRate } from './local-rate.js'
 import type { RateAnswer, RateSource } from './rate-source.js'
@@ -88,8 +89,7 @@ export class RateLimiter implements AsyncDisposable {
     checkNumber(permits, 'permits', 1, MAX)
     checkNumber(intervalMs, 'intervalMs', LEAST_INTERVAL_MS, MAX)
     checkNumber(batch, 'batch', 1, permits)
-    if (!['overall', 'client'].includes(scope))
-      throw new TypeError(`scope must be 'overall' or 'client', got ${scope as string}`)
+    checkOneOf('scope', scope, ['overall', 'client'])
     if (acl !== undefined) validateAcl(acl)
     this.path = path
     this.permits = permits

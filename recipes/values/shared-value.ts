@@ -12,7 +12,8 @@ import { validatePath } from '../../src/api/path.js'
 import type { Zk } from '../../src/api/zk.js'
 import { checkSignal, quietController } from '../../src/runtime/abort.js'
 import type { WaitOptions } from '../kernel/attempt.js'
-import type { ItemCodec } from '../kernel/codec.js'
+import { checkOneOf } from '../kernel/check.js'
+import { checkCodec, type ItemCodec } from '../kernel/codec.js'
 import { Cell, type Current, type Step } from './cell.js'
 import type { WrittenAs } from './cell-access.js'
 import { bytesOf, decodeOrThrow } from './decode.js'
@@ -53,6 +54,8 @@ export class SharedValue<T> implements AsyncDisposable {
     validatePath(path)
     const { codec, initial, acl, lostReplies = 'marker' } = options
     if (acl !== undefined) validateAcl(acl)
+    checkOneOf('lostReplies', lostReplies, ['marker', 'value'])
+    checkCodec(codec)
     if (initial !== undefined) codec.encode(initial)
     this.path = path
     this.#zk = zk

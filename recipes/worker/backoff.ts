@@ -17,11 +17,10 @@ export interface BackoffOptions {
 }
 
 /** @throws TypeError, RangeError for what is no schedule. */
-export function checkBackoff({
-  factor = 2,
-  minTimeoutMs = 1_000,
-  maxTimeoutMs = Infinity,
-}: BackoffOptions): void {
+export function checkBackoff(backoff: BackoffOptions): void {
+  const given: unknown = backoff
+  if (typeof given !== 'object' || given === null) throw new TypeError('backoff must be an object')
+  const { factor = 2, minTimeoutMs = 1_000, maxTimeoutMs = Infinity } = backoff
   for (const [name, value] of Object.entries({ factor, minTimeoutMs, maxTimeoutMs })) {
     if (typeof value !== 'number' || Number.isNaN(value))
       throw new TypeError(`backoff.${name} must be a number`)
@@ -30,9 +29,13 @@ export function checkBackoff({
   if (minTimeoutMs > maxTimeoutMs) throw new RangeError('backoff.minTimeoutMs is more than maxTimeoutMs')
 }
 
+/** However the waits grow: ten years. An item must be due at some time. */
+const LONGEST_MS = 10 * 365 * 86_400_000
+
 /** Milliseconds after attempt `attempt` (from 1) failed. */
 export function backoffMs(options: BackoffOptions, attempt: number, random: Random): number {
   const { factor = 2, minTimeoutMs = 1_000, maxTimeoutMs = Infinity, randomize = false } = options
   const spread = randomize ? 1 + random.next() : 1
-  return Math.min(Math.round(spread * Math.max(minTimeoutMs, 1) * factor ** (attempt - 1)), maxTimeoutMs)
+  const waitMs = Math.round(spread * Math.max(minTimeoutMs, 1) * factor ** (attempt - 1))
+  return Math.min(waitMs, maxTimeoutMs, LONGEST_MS)
 }

@@ -33,6 +33,17 @@ export interface WorkerOptions {
   readonly autoStart?: boolean | undefined
 }
 
+const EVENTS: readonly (keyof WorkerEvents<unknown>)[] = [
+  'active',
+  'completed',
+  'retrying',
+  'dead',
+  'returned',
+  'lost',
+  'progress',
+  'error',
+]
+
 /** `idle` before the start; `stopping` while the last items are worked on. */
 export type WorkerState = 'idle' | 'running' | 'stopping' | 'stopped'
 
@@ -66,7 +77,7 @@ export class Worker<T> implements AsyncDisposable {
     this.queue = queue
     this.#handler = handler
     this.#options = { ...options, concurrency, attempts }
-    this.#events = new Emitter(queue.zk.logger)
+    this.#events = new Emitter<WorkerEvents<T>>(queue.zk.logger, EVENTS)
     if (autoStart) this.start()
   }
 

@@ -79,6 +79,21 @@ describe('delay queue', () => {
     if (dialect === 'native') await expectEmpty(cluster)
   })
 
+  test.each(['native', 'curator'] as const)(
+    'a wall clock that is set forward makes due what is waited for: %s',
+    async (dialect) => {
+      await using stage = await queueStage(1)
+      const { cluster, zks } = stage
+      const lockPath = dialect === 'curator' ? { lockPath: '/locks' } : {}
+      const queue = new DelayQueue<string>(zks[0]!, JOBS, { dialect, ...lockPath })
+      await cluster.until(queue.put('a', { delayMs: 3_600_000 }))
+      const waiting = takeOne(queue)
+      await cluster.quiet()
+      cluster.clock.stepWall(3_600_000)
+      expect(await cluster.until(waiting, 15_000)).toBe('a')
+    },
+  )
+
   test('what is no time is refused at once', async () => {
     await using stage = await queueStage(1)
     const queue = new DelayQueue<string>(stage.zks[0]!, JOBS)

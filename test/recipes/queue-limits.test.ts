@@ -29,6 +29,24 @@ describe('capacity', () => {
   })
 })
 
+describe('what is no item', () => {
+  test.each(['curator', 'curator-simple', 'kazoo', 'kazoo-locking'] as const)(
+    'is not counted, and takes no room: %s',
+    async (dialect) => {
+      await using stage = await queueStage(1)
+      const { cluster, zks } = stage
+      const queue = new Queue<number>(zks[0]!, JOBS, { dialect, capacity: 1 })
+      const items = dialect === 'kazoo-locking' ? `${JOBS}/entries` : JOBS
+      // Such as Curator's lock path, where it is below the queue's.
+      for (const name of ['locks', 'queue-', 'entry-100-x'])
+        await cluster.until(zks[0]!.ensurePath(`${items}/${name}`))
+      expect(await cluster.until(queue.size())).toBe(0)
+      await cluster.until(queue.put(1, { timeoutMs: 10_000 }))
+      expect(await cluster.until(queue.size())).toBe(1)
+    },
+  )
+})
+
 describe('dead letters', () => {
   test('bytes that are no item do not block the queue', async () => {
     await using stage = await queueStage(1)

@@ -114,6 +114,18 @@ describe('put and take', () => {
     expect(cluster.clock.now() - start).toBeGreaterThanOrEqual(29_900)
   })
 
+  test('a delay beyond all time is refused, and the item is still ours', async () => {
+    await using stage = await queueStage(1)
+    const { cluster, zks } = stage
+    const queue = new Queue<string>(zks[0]!, JOBS)
+    await cluster.until(queue.put('a'))
+    const delivery = await cluster.until(queue.take())
+    await expect(delivery.nack({ delayMs: Infinity })).rejects.toThrow(RangeError)
+    await expect(delivery.nack({ delayMs: 1e15 })).rejects.toThrow(RangeError)
+    await cluster.until(delivery.ack())
+    await expectEmpty(cluster)
+  })
+
   test('an iterator hands out one at a time and ends with its signal', async () => {
     await using stage = await queueStage(1)
     const { cluster, zks } = stage

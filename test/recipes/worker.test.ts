@@ -247,6 +247,8 @@ test('the waits are p-retry’s', () => {
   const spread = backoffMs({ minTimeoutMs: 100, randomize: true }, 1, random)
   expect(spread).toBeGreaterThanOrEqual(100)
   expect(spread).toBeLessThanOrEqual(200)
+  // No item can be due at the end of all time.
+  expect(backoffMs({ factor: 10 }, 400, random)).toBeLessThan(2 ** 40)
 })
 
 test('options that are none are refused when it is made', async () => {
