@@ -123,11 +123,14 @@ class Entering {
   /** Who is there and in no round, first come first. Deletes records of rounds that are over. */
   async #waiting(children: readonly string[]): Promise<string[]> {
     const { zk, container, dialect } = this.#spec
-    Janitor.of(zk).inspect(container, children)
+    const janitor = Janitor.of(zk)
+    janitor.inspect(container, children)
     const members = children
       .flatMap((name) => {
         const sequence = sequenceOf(dialect, name)
-        return sequence === undefined || this.#admitted.has(name) ? [] : [{ name, sequence }]
+        // Ours that has given up, and is only not gone yet, is no member any more.
+        if (sequence === undefined || janitor.isRemoving(joinPath(container, name))) return []
+        return this.#admitted.has(name) ? [] : [{ name, sequence }]
       })
       .sort((a, b) => compareSequence(a.sequence, b.sequence))
     const records = children.filter((name) => RECORD.test(name))
@@ -140,7 +143,7 @@ class Entering {
         if (names === undefined || names === 'foreign') continue
         for (const name of names) this.#admitted.add(name)
         const record = joinPath(container, records[index] ?? '')
-        if (!names.some((name) => present.has(name))) void Janitor.of(zk).remove(record, this.#place.session)
+        if (!names.some((name) => present.has(name))) void janitor.remove(record, this.#place.session)
       }
     }
     return members.map(({ name }) => name).filter((name) => !this.#admitted.has(name))

@@ -8,21 +8,27 @@
  * - A crash after `ready` was made leaves it behind, and the next peer enters alone. We don't: a `ready` that is older
  *   than our own znode (czxid) is not for us. We wait until it is made anew or all are there, and if nobody but
  *   us is there at all, no round can be under way, and we delete it.
- * - A member that timed out counts until its znode is gone. Peers leave theirs (CURATOR-318); ours is deleted.
- * - Members of a round that is leaving count for those who enter, here as there.
+ * - Between a peer's list and its `ready` a member may go, and others enter with one too few. We make `ready` in one
+ *   transaction that checks the members: so one of ours stands for as many as it says.
+ * - A member that timed out counts until its znode is gone. Peers leave theirs (CURATOR-318); ours is deleted, and
+ *   does not count for us from then on.
+ * - Members of a round that is leaving count for those who enter, here as there. Not the other way round: who came after
+ *   our round began (czxid) is not waited for when leaving. Peers do, and stand still if that one waits for them.
  *
  * Leaving: the lowest member (by name) stays until all others are gone, and watches the highest; the others delete their
  * own and watch the lowest. Each wake-up is followed by a list, so nobody spins (CURATOR-233) or leaves on a
  * stray event.
  */
 import type { Acl } from '../../src/api/acl.js'
-import { hasCode } from '../../src/api/errors.js'
+import { hasCode, TransactionError } from '../../src/api/errors.js'
 import { joinPath, nameOf } from '../../src/api/path.js'
-import type { Data, Session, Zk } from '../../src/api/zk.js'
+import type { Stat } from '../../src/api/stat.js'
+import type { CallOptions, Data, Session, Transaction, TransactionResult, Zk } from '../../src/api/zk.js'
 import { abortable } from '../../src/runtime/abort.js'
 import type { Attempt } from '../kernel/attempt.js'
 import { throwUnlessPassing } from '../kernel/enqueue.js'
 import { beforeRetry, isOver } from '../kernel/failure.js'
+import { Janitor } from '../kernel/janitor.js'
 import { makeEphemeral } from '../kernel/make-ephemeral.js'
 import { Place } from '../kernel/place.js'
 import { WakeUp } from '../kernel/wake-up.js'
@@ -38,9 +44,16 @@ export interface SharedReadySpec {
 
 const READY = 'ready'
 
+/** `gone`: our znode is worth nothing any more. `again`: what was listed is not so any more. */
+type Verdict = 'enter' | 'wait' | 'again' | 'gone'
+
+/** One entry, and the leaving that belongs to it. */
 export class SharedReady {
   readonly #spec: SharedReadySpec
   readonly #readyPath: string
+  /** A transaction by which all of our round had come; undefined: not known. */
+  #began: Promise<bigint | undefined> = Promise.resolve(undefined)
+  #watchesReady = false
 
   constructor(spec: SharedReadySpec) {
     this.#spec = spec
@@ -95,78 +108,132 @@ export class SharedReady {
   async #mayEnter(place: Place, attempt: Attempt): Promise<boolean> {
     const { zk } = this.#spec
     using wakeUp = new WakeUp(zk, place.session)
+    this.#watchesReady = false
     for (let failures = 0; ;) {
       try {
         if (failures > 0) await beforeRetry(zk, failures, attempt.signal)
         const verdict = await this.#look(place, wakeUp, attempt)
+        if (verdict === 'again') continue
         if (verdict !== 'wait') return verdict === 'enter'
         attempt.stage = `waiting for ${this.#spec.members} members`
         const event = await abortable(wakeUp.next(), attempt.signal)
         if (place.session.signal.aborted) return false
-        // Made while we were there; kazoo deletes it again at once, so a look might come too late.
-        if (event?.type === 'created' && event.path === this.#readyPath) return true
+        if (event?.type === 'created' && event.path === this.#readyPath) return this.#seesReady(place)
         failures = 0
       } catch (error) {
         attempt.signal.throwIfAborted()
         if (isOver(place.session, error)) return false
         throwUnlessPassing(error)
+        this.#watchesReady = false
         failures++
       }
     }
   }
 
-  async #look(place: Place, wakeUp: WakeUp, attempt: Attempt): Promise<'enter' | 'wait' | 'gone'> {
-    const { zk, path, members } = this.#spec
-    const { session } = place
-    const { generation } = session
-    const { signal } = attempt
-    const looking = wakeUp.on(this.#readyPath, async (watch) =>
-      zk.exists(this.#readyPath, { watch, generation }),
+  /** Made while we were there; kazoo deletes it again at once, so a look might come too late. */
+  #seesReady({ session: { generation } }: Place): true {
+    const look = this.#spec.zk.exists(this.#readyPath, { generation })
+    this.#began = look.then(
+      (ready) => ready?.czxid,
+      () => undefined,
     )
+    return true
+  }
+
+  async #look(place: Place, wakeUp: WakeUp, attempt: Attempt): Promise<Verdict> {
+    const { zk, path, members } = this.#spec
+    const { generation } = place.session
+    const { signal } = attempt
+    const looking = this.#lookForReady(wakeUp, generation)
     looking.catch(() => undefined) // Awaited below, unless the list fails.
-    const list = await this.#members({ generation, signal })
+    const { names, asOf } = await this.#members({ generation, signal })
     const ready = await abortable(looking, signal)
-    if (!list.includes(place.name)) return 'gone'
-    if (ready !== undefined && ready.czxid > place.czxid) return 'enter'
-    if (list.length >= members) {
-      await this.#makeReady(session, attempt)
-      return 'enter'
-    }
+    if (!names.includes(place.name)) return 'gone'
+    if (ready !== undefined && ready.czxid > place.czxid) return this.#enterAsOf(ready.czxid)
+    const counted = this.#counted(names)
+    if (counted.length >= members)
+      return ready === undefined ? this.#makeReady(place, counted, attempt) : this.#enterAsOf(asOf)
     if (ready === undefined) return 'wait'
-    if (list.length === 1) {
+    if (names.length === 1) {
       await this.#deleteReady({ generation, signal })
-      return this.#look(place, wakeUp, attempt)
+      return 'again'
     }
     // A peer that is the last to come enters on the old `ready` and makes none: only the list shows it.
     const children = await wakeUp.on(path, async (watch) => zk.children(path, { watch, generation }))
-    return children.children.filter((name) => name !== READY).length >= members ? 'enter' : 'wait'
+    const now = this.#counted(children.children.filter((name) => name !== READY))
+    return now.length >= members ? this.#enterAsOf(children.stat.pzxid) : 'wait'
   }
 
-  async #members(options: {
-    readonly signal: AbortSignal
-    readonly generation: number
-  }): Promise<readonly string[]> {
+  /** With a watch that stands until it fires: one that was set anew might miss a `ready` that came and went. */
+  async #lookForReady(wakeUp: WakeUp, generation: number): ReturnType<Zk['exists']> {
+    const { zk } = this.#spec
+    if (this.#watchesReady && wakeUp.watches(this.#readyPath))
+      return zk.exists(this.#readyPath, { generation })
+    const ready = await wakeUp.on(this.#readyPath, async (watch) =>
+      zk.exists(this.#readyPath, { watch, generation }),
+    )
+    this.#watchesReady = true
+    return ready
+  }
+
+  #enterAsOf(zxid: bigint | undefined): 'enter' {
+    this.#began = Promise.resolve(zxid)
+    return 'enter'
+  }
+
+  async #members(
+    options: CallOptions,
+  ): Promise<{ readonly names: readonly string[]; readonly asOf: bigint | undefined }> {
     const { zk, path } = this.#spec
     try {
-      return (await zk.children(path, options)).children.filter((name) => name !== READY).sort()
+      const { children, stat } = await zk.children(path, options)
+      return { names: children.filter((name) => name !== READY).sort(), asOf: stat.pzxid }
     } catch (error) {
-      if (hasCode(error, 'NO_NODE')) return []
+      if (hasCode(error, 'NO_NODE')) return { names: [], asOf: undefined }
       throw error
     }
   }
 
-  /** Repeated after a lost reply, by whoever calls: that it exists is all that is wanted. */
-  async #makeReady({ generation }: Session, attempt: Attempt): Promise<void> {
-    const { zk, acl } = this.#spec
+  /** Not those of ours that have given up and are only not gone yet. */
+  #counted(names: readonly string[]): readonly string[] {
+    const { zk, path } = this.#spec
+    const janitor = Janitor.of(zk)
+    return names.filter((name) => !janitor.isRemoving(joinPath(path, name)))
+  }
+
+  /** Only while as many members stand as there must be. A lost reply is resolved by looking again. */
+  async #makeReady(place: Place, counted: readonly string[], attempt: Attempt): Promise<Verdict> {
+    const { zk, acl, members } = this.#spec
+    const { generation } = place.session
+    const spec = { ...(acl && { acl }) }
     attempt.stage = 'letting all enter'
+    const others = counted.filter((name) => name !== place.name).slice(0, members - 1)
+    const named = [place.name, ...others]
     try {
-      await abortable(zk.create(this.#readyPath, null, { generation, ...(acl && { acl }) }), attempt.signal)
+      const made = zk.supports('transactions')
+        ? await abortable(this.#commitReady(named, spec, generation), attempt.signal)
+        : await abortable(zk.create(this.#readyPath, null, { generation, ...spec }), attempt.signal)
+      return made?.stat === undefined ? 'again' : this.#enterAsOf(made.stat.czxid)
     } catch (error) {
-      if (!hasCode(error, 'NODE_EXISTS')) throw error
+      const cause = error instanceof TransactionError ? error.failure : error
+      if (hasCode(cause, 'NODE_EXISTS', 'NO_NODE')) return 'again'
+      throw cause
     }
   }
 
-  async #deleteReady(options: { readonly signal: AbortSignal; readonly generation: number }): Promise<void> {
+  async #commitReady(
+    named: readonly string[],
+    spec: { readonly acl?: readonly Acl[] },
+    generation: number,
+  ): Promise<{ readonly stat?: Stat | undefined } | undefined> {
+    let transaction: Transaction<readonly TransactionResult[]> = this.#spec.zk.transaction()
+    for (const name of named) transaction = transaction.check(joinPath(this.#spec.path, name))
+    const results = await transaction.create(this.#readyPath, null, spec).commit({ generation })
+    const made = results.at(-1)
+    return made?.type === 'create' ? made : undefined
+  }
+
+  async #deleteReady(options: CallOptions): Promise<void> {
     try {
       await this.#spec.zk.delete(this.#readyPath, options)
     } catch (error) {
@@ -174,15 +241,15 @@ export class SharedReady {
     }
   }
 
-  /** Waits until all are gone. Who is lowest keeps its znode as long as others are there: `remove` is called at its time. */
+  /** Waits until all of the round are gone. Who is lowest keeps its znode as long as others are there: `remove` is called at its time. */
   async leave(place: Place, remove: () => Promise<unknown>, attempt: Attempt): Promise<void> {
     const { zk } = this.#spec
     for (let failures = 0; ; failures++) {
       try {
         const session = await beforeRetry(zk, failures, attempt.signal)
         const limits = { signal: attempt.signal, generation: session.generation }
-        await this.#untilGone(place, remove, session, attempt)
-        await this.#deleteReady(limits)
+        const isEmpty = await this.#untilGone(place, remove, session, attempt)
+        if (isEmpty || (await this.#isOurs(limits))) await this.#deleteReady(limits)
         return
       } catch (error) {
         attempt.signal.throwIfAborted()
@@ -191,27 +258,43 @@ export class SharedReady {
     }
   }
 
+  /** Whether `ready` is that of our round: others may have made theirs. */
+  async #isOurs(limits: CallOptions): Promise<boolean> {
+    const ready = await this.#spec.zk.exists(this.#readyPath, limits)
+    const began = await this.#began
+    return ready !== undefined && (began === undefined || ready.czxid <= began)
+  }
+
+  /** False: those of another round are there. */
   async #untilGone(
     place: Place,
     remove: () => Promise<unknown>,
     session: Session,
     attempt: Attempt,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { zk, path } = this.#spec
     const { signal } = attempt
     const { generation } = session
+    const began = await abortable(this.#began, signal)
+    const later = new Set<string>()
     using wakeUp = new WakeUp(zk, session)
     for (;;) {
       attempt.stage = 'waiting for the others to leave'
-      const members = await this.#members({ signal, generation })
+      const { names } = await this.#members({ signal, generation })
+      const members = names.filter((name) => !later.has(name))
       const others = members.filter((name) => name !== nameOf(place.path))
       const isLowest = members[0] === place.name && others.length > 0
       if (!isLowest) await abortable(remove(), signal)
       const watched = isLowest ? others.at(-1) : others[0]
-      if (watched === undefined) return
+      if (watched === undefined) return names.length === members.length
       const watchedPath = joinPath(path, watched)
       const looking = wakeUp.on(watchedPath, async (watch) => zk.exists(watchedPath, { watch, generation }))
-      if ((await abortable(looking, signal)) === undefined) continue
+      const stat = await abortable(looking, signal)
+      if (stat === undefined) continue
+      if (began !== undefined && stat.czxid > began) {
+        later.add(watched)
+        continue
+      }
       await abortable(wakeUp.next(), signal)
       session.signal.throwIfAborted()
     }

@@ -23,6 +23,7 @@ const janitors = new WeakMap<Zk, Janitor>()
 export class Janitor {
   readonly #zk: Zk
   readonly #disowned = new Set<LostCreate>()
+  readonly #removing = new Set<string>()
   #pending = 0
 
   private constructor(zk: Zk) {
@@ -42,6 +43,11 @@ export class Janitor {
     return this.#pending
   }
 
+  /** It was ours, and is to go: a delete of it is not confirmed yet. */
+  isRemoving(path: string): boolean {
+    return this.#removing.has(path)
+  }
+
   /**
    * Deletes an ephemeral of `session`. The request is sent before this returns. Never rejects.
    *
@@ -49,9 +55,11 @@ export class Janitor {
    */
   async remove(path: string, session: Session, onRefused?: (error: unknown) => void): Promise<Removal> {
     this.#pending++
+    this.#removing.add(path)
     try {
       return await this.#remove(path, session, onRefused)
     } finally {
+      this.#removing.delete(path)
       this.#pending--
     }
   }

@@ -4,7 +4,8 @@
  *
  * Of rounds (our own layout): who enters is one of exactly so many members, named by one transaction, that all stood then;
  * nobody is in two rounds; no more members of a process than it has calls that ask, and znodes that it is deleting. So one
- * that timed out does not count. In Curator's layout there are no rounds: at some moment since a member came, so many stood.
+ * that timed out does not count. In Curator's layout there are no rounds: at some moment since a member came, so many stood;
+ * and it leaves only when those are gone that stood at the first such moment.
  *
  * Operations: `enter` and `leave`, `ok` with the path of the member and its round.
  */
@@ -32,6 +33,8 @@ export class DoubleBarrierChecker implements Checker {
   readonly #rounds = new Map<bigint, readonly string[]>()
   /** Members that stand and may enter. */
   readonly #admitted = new Set<string>()
+  /** Without rounds: who stood beside a member when it might enter first. */
+  readonly #beside = new Map<string, readonly string[]>()
   /** Calls of `enter` that wait, by process and life. */
   readonly #asking = new Map<string, Set<number>>()
 
@@ -91,7 +94,16 @@ export class DoubleBarrierChecker implements Checker {
   #count(): void {
     const standing = [...this.#view.children(this.#path)].map(({ path }) => path)
     for (const path of this.#admitted) if (!standing.includes(path)) this.#admitted.delete(path)
-    if (standing.length >= this.#members) for (const path of standing) this.#admitted.add(path)
+    if (standing.length < this.#members) return
+    for (const path of standing) {
+      if (this.#admitted.has(path)) continue
+      this.#admitted.add(path)
+      this.#beside.set(path, standing)
+    }
+    for (const path of this.#beside.keys()) {
+      if (this.#beside.size <= ROUNDS_KEPT) break
+      this.#beside.delete(path)
+    }
   }
 
   #enter({ process, life, id, type, value }: ProcessEvent): void {
@@ -111,8 +123,8 @@ export class DoubleBarrierChecker implements Checker {
   }
 
   #leave({ path, round }: Told): void {
-    if (!this.#hasRounds) return
-    const there = this.#rounds.get(round)?.filter((each) => this.#view.get(each) !== undefined) ?? []
+    const members = this.#hasRounds ? this.#rounds.get(round) : this.#beside.get(path)
+    const there = members?.filter((each) => this.#view.get(each) !== undefined) ?? []
     if (there.length > 0)
       this.#stage.violate(
         'nobody has left before all are done',

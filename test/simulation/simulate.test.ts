@@ -10,9 +10,10 @@ import { workloads } from './workloads/index.js'
 vi.setConfig({ testTimeout: 60_000 })
 
 const SMALL = { acquisitions: 200, faultEveryMs: 200 }
-/** Deliveries come ten times as fast as turns of a lock: more of them, so that as many faults fall among them. */
+/** Deliveries and entries come ten times as fast as turns of a lock: so that as many faults fall among them. */
 const QUICK = { acquisitions: 600, faultEveryMs: 80 }
-const sizeOf = (recipe: string): typeof SMALL => (recipe === 'queue' ? QUICK : SMALL)
+const sizeOf = (recipe: string): typeof SMALL =>
+  ['queue', 'double-barrier'].includes(recipe) ? QUICK : SMALL
 
 let fleet: Fleet
 beforeAll(async () => {

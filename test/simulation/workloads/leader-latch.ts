@@ -21,13 +21,16 @@ class LatchPlay implements Play {
     const latch = new LeaderLatch(zk, PATH, { id: process.name })
     const operation = process.invoke('lead')
     const askedMs = this.#stage.cluster.clock.now()
+    const beliefs = this.#believe(task, latch, askedMs)
     const limits = below(8) === 0 ? { timeoutMs: 1 + below(2_000) } : {}
     try {
       await latch.start(limits)
       for (let round = 0; round <= below(3); round++) {
         const leadership = await latch.waitForLeadership(limits)
         if (round === 0) operation.ok()
-        await this.#lead(task, latch, leadership, askedMs)
+        await this.#lead(task, latch, leadership)
+        beliefs.end()
+        await leadership.release()
       }
     } catch (error) {
       operation.fail('gave up')
@@ -35,24 +38,53 @@ class LatchPlay implements Play {
       if (!hasCode(error, 'TIMEOUT') || latch.state.status === 'failed')
         this.#stage.violate('only what is documented is thrown', String(error))
     }
+    beliefs.end()
     await latch.close({ mode: below(2) === 0 ? 'silent' : 'notify' })
+    beliefs.end()
     if (latch.isLeader) this.#stage.violate('a closed latch leads no more', process.name)
   }
 
-  async #lead(task: Task, latch: LeaderLatch, leadership: Leadership, askedMs: number): Promise<void> {
-    const { process, below } = task
-    const { path: znode, fencingToken: token, signal } = leadership
-    const grant = { path: PATH, znode, token, mode: 'write', askedMs, blind: false }
-    const belief = process.invoke('hold', grant)
-    const told = (): void => belief.info('lost')
-    if (signal.aborted) told()
-    else signal.addEventListener('abort', told, { once: true })
+  /** Each leadership that the latch tells of is believed in, whether it is used or not, until it is lost or given back. */
+  #believe({ process }: Task, latch: LeaderLatch, askedMs: number): { end: () => void } {
+    let end = (): void => undefined
+    latch.on('state', (state) => {
+      end()
+      const leadership = state.status === 'started' ? state.leadership : undefined
+      if (leadership === undefined) return
+      const { path: znode, fencingToken: token, signal } = leadership
+      const belief = process.invoke('hold', {
+        path: PATH,
+        znode,
+        token,
+        mode: 'write',
+        askedMs,
+        blind: false,
+      })
+      const told = (): void => {
+        end = () => undefined
+        belief.info('lost')
+      }
+      end = () => {
+        end = () => undefined
+        signal.removeEventListener('abort', told)
+        belief.ok()
+      }
+      if (signal.aborted) told()
+      else signal.addEventListener('abort', told, { once: true })
+    })
+    return { end: () => end() }
+  }
+
+  async #lead({ process, below }: Task, latch: LeaderLatch, leadership: Leadership): Promise<void> {
+    const { fencingToken, signal } = leadership
     await process.sleep(below(40) === 0 ? below(400) : below(20))
-    if (latch.isLeader && signal.aborted)
-      this.#stage.violate('a lost leadership is none', `${process.name} has lost token ${token}`)
-    signal.removeEventListener('abort', told)
-    belief.ok()
-    await leadership.release()
+    // It may lead again by then, with another znode.
+    const now = latch.leadership
+    if (signal.aborted && now !== undefined && now.fencingToken <= fencingToken)
+      this.#stage.violate(
+        'a lost leadership is none',
+        `${process.name} has lost token ${fencingToken}, and leads by ${now.fencingToken}`,
+      )
   }
 }
 
