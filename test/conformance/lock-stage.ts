@@ -1,6 +1,7 @@
 /** What tests of locks on real servers need besides the stage: waiting for what happens, and ending a session. */
+import { expect } from 'vitest'
 import type { Client } from 'latchkey'
-import { connect } from 'latchkey'
+import { connect, LockLostError } from 'latchkey'
 import { deferred } from '../../src/runtime/deferred.js'
 import { servers } from '../support/ensemble.js'
 
@@ -22,4 +23,23 @@ export async function endSession(zk: Client): Promise<void> {
   if (session === undefined) throw new Error('the client has no session')
   const killer = await connect(servers.connectString, { session })
   await killer.close()
+}
+
+/** A holder may wait so long for the proof of why it lost its znode; then it says that it is in doubt. */
+const PROOF_MS = 100
+
+/** Does what costs a hold, and waits until its signal tells so, with one of these reasons. */
+export async function untilLost(
+  signal: AbortSignal,
+  reasons: readonly string[],
+  act: () => Promise<unknown>,
+): Promise<void> {
+  const lost = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
+  const before = performance.now()
+  await act()
+  if (!signal.aborted) await lost
+  const isLate = performance.now() - before >= PROOF_MS
+  const loss: unknown = signal.reason
+  expect(loss).toBeInstanceOf(LockLostError)
+  expect(isLate ? [...reasons, 'session-in-doubt'] : reasons).toContain((loss as LockLostError).reason)
 }

@@ -235,8 +235,8 @@ describe('expiry', () => {
 
   it('does not come while pings do', async () => {
     const { zk, root } = await stage()
-    const kept = await peer({ timeoutMs: 1_000 })
-    const silent = await peer({ timeoutMs: 1_000 })
+    // Longer than this process, or a server, may be held up on a busy machine.
+    const [kept, silent] = [await peer({ timeoutMs: 4_000 }), await peer({ timeoutMs: 4_000 })]
     await kept.create(`${root}/kept`, { flags: Flags.ephemeral })
     await silent.create(`${root}/silent`, { flags: Flags.ephemeral })
     await zk.sync()

@@ -238,11 +238,14 @@ describe('the client after a reconnect', () => {
       await other.raw.drop()
       await zk.set(root, 'y')
       await zk.create(`${root}/a`)
+      // A server that is behind what a client has seen closes the connection instead of answering.
+      await onlooker(zk, 2)
       const moved = await peer({
         server: 2,
         sessionId,
         password: password ?? Buffer.alloc(16),
         lastZxidSeen: zxid,
+        firstXid: 1_000,
       })
       expect(moved.id).toBe(sessionId)
       await moved.sync()

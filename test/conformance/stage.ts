@@ -70,6 +70,19 @@ export async function onlooker(zk: Peer, server = 1): Promise<Peer> {
   return other
 }
 
+/**
+ * Repeats a measurement of what the whole server counts until nobody else wrote meanwhile: sessions that earlier tests
+ * left behind may expire at any moment.
+ *
+ * @param act - resolves with whether its own writes were the only ones.
+ */
+export async function undisturbed(act: (attempt: number) => Promise<boolean>): Promise<void> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) if (await act(attempt)) return
+  throw new Error(`disturbed ${ATTEMPTS} times in a row, or it writes more than it should`)
+}
+
+const ATTEMPTS = 20
+
 afterAll(async () => {
   const auth = servers.superUser === undefined ? [] : [{ scheme: 'digest', auth: servers.superUser }]
   const cleaner = await connect(servers.connectString, { auth })

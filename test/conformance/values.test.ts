@@ -26,6 +26,7 @@ describe('Counter', () => {
     await Promise.all(work)
     expect(sums.sort((a, b) => Number(a - b))).toEqual(Array.from({ length: 60 }, (_, i) => BigInt(i + 1)))
     expect(await new Counter(zks[1]!, path).get()).toBe(60n)
+    await zks[0]!.sync(path)
     expect((await zks[0]!.children(path)).children).toEqual([])
   })
 

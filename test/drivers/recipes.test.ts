@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { MultiLock, Mutex, ReadWriteLock, Semaphore, type Client, type Zk } from 'latchkey'
 import { servers } from '../support/ensemble.js'
 import { area, client, peer } from '../conformance/stage.js'
-import { untilChildren } from '../conformance/lock-stage.js'
+import { untilChildren, untilLost } from '../conformance/lock-stage.js'
 import { npmClient } from './npm-client.js'
 
 /** One client of each kind, and a subtree that both see. */
@@ -52,11 +52,9 @@ test('an acquire that is given up leaves nothing, and the next one waits for the
 test('that somebody deletes the znode aborts the signal', async () => {
   const { npm, own, path } = await both()
   const hold = await new Mutex(npm, `${path}/lock`).acquire()
-  const lost = new Promise((resolve) => hold.signal.addEventListener('abort', resolve))
+  const { signal } = hold
   await npm.sync(path)
-  await own.delete(hold.path)
-  await lost
-  expect(hold.signal.reason).toMatchObject({ code: 'LOCK_LOST', reason: 'node-deleted' })
+  await untilLost(signal, ['node-deleted'], async () => own.delete(hold.path))
   await expect(hold.confirm()).rejects.toMatchObject({ code: 'LOCK_LOST' })
   await hold.release()
 })

@@ -99,6 +99,7 @@ function judge(peers: readonly Peer[]): Omit<Contention, 'counter' | 'left'> {
 /** None also if the parent is gone: Curator makes a container, which vanishes some time after its last child. */
 async function childrenOf(connectString: string, path: string): Promise<readonly string[]> {
   await using zk = await connect(connectString)
+  await zk.sync('/')
   try {
     return (await zk.children(path)).children
   } catch (error) {
