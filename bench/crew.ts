@@ -6,24 +6,31 @@ import { PeerProcess } from './peer-process.js'
 import type { Scenario } from './scenarios.js'
 import { median } from './statistics.js'
 import type { Launch, Subject } from './subjects/subject.js'
+import { firstServer, type Target } from './target.js'
 import type { Measured } from './workloads.js'
 
 export interface CrewSpec {
   readonly subject: Subject
   readonly launch: Launch
-  readonly connectString: string
+  readonly target: Target
   readonly root: string
 }
+
+/** Processes that are started side by side. */
+const START_AT_ONCE = 8
 
 let rounds = 0
 
 export class Crew implements AsyncDisposable {
   readonly subject: Subject
+  readonly target: Target
   readonly #spec: CrewSpec
   readonly #processes: PeerProcess[] = []
+  readonly #warm = new Set<PeerProcess>()
 
   private constructor(spec: CrewSpec) {
     this.subject = spec.subject
+    this.target = spec.target
     this.#spec = spec
   }
 
@@ -35,10 +42,24 @@ export class Crew implements AsyncDisposable {
   }
 
   async #first(count: number): Promise<PeerProcess[]> {
-    const { launch, connectString, root } = this.#spec
-    while (this.#processes.length < count)
-      this.#processes.push(await PeerProcess.start(launch, connectString, root))
+    const { launch, target, root } = this.#spec
+    // All on one server: which one of an ensemble answers makes a difference.
+    const start = async (): Promise<PeerProcess> => PeerProcess.start(launch, firstServer(target), root)
+    while (this.#processes.length < count) {
+      const some = Math.min(START_AT_ONCE, count - this.#processes.length)
+      this.#processes.push(...(await Promise.all(Array.from({ length: some }, start))))
+    }
     return this.#processes.slice(0, count)
+  }
+
+  /** Starts the processes that the scenario needs and that are not there yet. */
+  async assemble({ processes = 1, consumers = 0, workload }: Scenario): Promise<void> {
+    const all = await this.#first(processes + consumers)
+    if (workload !== 'mutex-shared') return
+    // Where many share one lock each does too little to become warm by that.
+    const cold = all.filter((peer) => !this.#warm.has(peer))
+    await Promise.all(cold.map(async (peer) => peer.run('mutex', 100, 4, `warm-up-${++rounds}`)))
+    for (const peer of cold) this.#warm.add(peer)
   }
 
   async measure(scenario: Scenario, operations: number): Promise<Measured> {

@@ -3,15 +3,20 @@ import { writeFile } from 'node:fs/promises'
 import { pairsWith } from './base-run.js'
 import { buildPackage } from './build.js'
 import { changesText } from './compare.js'
+import { runFailOver } from './fail-over.js'
 import { appendHistory, readHistory } from './history.js'
 import { readCommand, usage, type BenchOptions, type Command } from './options.js'
+import { runMemory } from './memory.js'
 import { linesOf, type Entry, type Run } from './records.js'
+import { runServers } from './server.js'
 import { runBench } from './run.js'
 import { scenarios, type BenchName } from './scenarios.js'
 import { headerText, scenarioText } from './table.js'
 import { verdictsOn, verdictsText } from './targets.js'
 import { countWaiters } from './waiters.js'
 import { waitersText } from './waiters-table.js'
+import { weighings } from './weighings.js'
+import { weightsText } from './weights-table.js'
 import { staleFiles, writePage } from './write-page.js'
 
 function textOf(bench: BenchName, run: Run): string {
@@ -22,6 +27,9 @@ function textOf(bench: BenchName, run: Run): string {
   return [
     headerText(run.header),
     ...measured.map((scenario) => scenarioText(scenario, run)),
+    ...weighings
+      .filter(({ name }) => run.weights.some(({ scenario }) => scenario === name))
+      .map((weighing) => weightsText(weighing, run.weights)),
     ...(verdicts === '' ? [] : ['#### Targets', verdicts]),
     ...(run.counts.length === 0 ? [] : ['#### As the waiters grow', waitersText(run.counts)]),
   ].join('\n\n')
@@ -31,6 +39,9 @@ async function measure(options: BenchOptions): Promise<Run> {
   process.stderr.write('building the package ...\n')
   await buildPackage()
   const { bench } = options
+  if (bench === 'fail-over') return runFailOver(options)
+  if (bench === 'memory') return runMemory(options)
+  if (bench === 'server') return runServers(options)
   if (bench === 'waiters') return countWaiters(options, 'all')
   return runBench(bench, options)
 }

@@ -2,17 +2,23 @@
 import { parseArgs } from 'node:util'
 import type { BenchName } from './scenarios.js'
 import { scenarios } from './scenarios.js'
+import { weighings } from './weighings.js'
 import { subjects } from './subjects/index.js'
 
-export const usage = `npm run bench -- client|mutex|semaphore|leader|queue|counter|barrier|waiters [options]
+export const usage = `npm run bench -- BENCH [options]
 
   client    one client's operations: throughput, latency, CPU and requests an operation
+  watch     a write by one session until its event at another
   mutex     acquire and release: free, and contended in one process
+  contention acquire and release by 2, 16 and 64 processes, and a delete until its event to compare with
   semaphore acquire and release of one of 4 permits: free, and contended in one process
   leader    leader close → next leader, and a delete to compare with
+  fail-over leader killed → next leader
   queue     put, take and acknowledge, durable and at least once, between processes
   counter   increments: free, and by 4 processes at once
   barrier   double barrier: enter and leave
+  server    the same client on the embedded server, one real server and three
+  memory    what idle sessions and watches weigh
   waiters   wake-ups and requests of a hand-over as the waiters grow (embedded server)
 
 npm run bench -- page
@@ -23,7 +29,8 @@ npm run bench -- compare [COMMIT|FILE]
   results; without either, the run before it
 
   --rounds N         measured rounds, interleaved over the subjects (default 5)
-  --warm-up N        rounds before those, thrown away (default: client 2, the others 8, whose rounds are short)
+  --warm-up N        rounds before those, thrown away (default: 8; fewer where rounds are long: client 2, watch 3, contention 4,
+                     server 3, fail-over and memory none)
   --scale X          multiplies the operations of every scenario (default 1)
   --subjects A,B     default: all of ${subjects.map(({ name }) => name).join(', ')}
   --scenarios A,B    default: all
@@ -51,6 +58,16 @@ export type Command =
   | { readonly kind: 'bench'; readonly options: BenchOptions }
   | { readonly kind: 'page'; readonly check: boolean }
   | { readonly kind: 'compare'; readonly base: string | undefined }
+
+/** Rounds before those that count; elsewhere 8, as rounds are short. */
+const WARM_UP: Partial<Record<BenchOptions['bench'], number>> = {
+  client: 2,
+  watch: 3,
+  contention: 4,
+  server: 3,
+  'fail-over': 0,
+  memory: 0,
+}
 
 /** Throws with what is wrong. */
 export function readCommand(args: readonly string[]): Command {
@@ -87,18 +104,22 @@ function readOptions(args: readonly string[]): BenchOptions {
     },
   })
   const bench = oneOf('bench', positionals[0], benches)
-  const known = bench === 'waiters' ? [] : scenarios[bench].map(({ name }) => name)
+  const known = bench === 'waiters' ? [] : bench === 'memory' ? weighings : scenarios[bench]
   return {
     bench,
     rounds: atLeast('rounds', values.rounds, 1),
-    warmUp: atLeast('warm-up', values['warm-up'] ?? (bench === 'client' ? '2' : '8'), 0),
+    warmUp: atLeast('warm-up', values['warm-up'] ?? String(WARM_UP[bench] ?? 8), 0),
     scale: Math.max(Number.MIN_VALUE, atLeast('scale', values.scale, 0)),
     subjects: list(
       'subjects',
       values.subjects,
       subjects.map(({ name }) => name),
     ),
-    scenarios: list('scenarios', values.scenarios, known),
+    scenarios: list(
+      'scenarios',
+      values.scenarios,
+      known.map(({ name }) => name),
+    ),
     connect: values.connect,
     embedded: values.embedded,
     engine: oneOf('engine', values.engine, ['java', 'docker', 'given', 'auto'] as const),

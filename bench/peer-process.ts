@@ -35,6 +35,15 @@ export class PeerProcess implements AsyncDisposable {
     }
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
+  /** At once, by SIGKILL. */
+  kill(): void {
+    this.#child.kill('SIGKILL')
+  }
+
   /** `name` is of this round, the same for all processes that share it. */
   async run(workload: string, operations: number, inFlight: number, name: string): Promise<Measured> {
     return (await this.ask(`${workload} ${operations} ${inFlight} ${name}`)) as unknown as Measured

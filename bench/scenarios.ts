@@ -15,12 +15,39 @@ export interface Scenario {
   readonly shows?: 'rate' | 'time'
 }
 
-export type BenchName = 'client' | 'mutex' | 'semaphore' | 'leader' | 'queue' | 'counter' | 'barrier'
+export type BenchName =
+  | 'client'
+  | 'watch'
+  | 'mutex'
+  | 'contention'
+  | 'semaphore'
+  | 'leader'
+  | 'fail-over'
+  | 'queue'
+  | 'counter'
+  | 'barrier'
+  | 'server'
+  | 'memory'
 
 export const scenarios: Readonly<Record<BenchName, readonly Scenario[]>> = {
   client: [
     { name: 'get-64', title: 'getData, 64 in flight', workload: 'get', operations: 30_000, inFlight: 64 },
     { name: 'get-1', title: 'getData, one at a time', workload: 'get', operations: 3_000, inFlight: 1 },
+    {
+      name: 'mix-90-64',
+      title: '90% getData, 10% setData, 64 in flight',
+      workload: 'mix-90',
+      operations: 10_000,
+      inFlight: 64,
+    },
+    {
+      name: 'mix-50-64',
+      title: '50% getData, 50% setData, 64 in flight',
+      workload: 'mix-50',
+      operations: 6_000,
+      inFlight: 64,
+    },
+    { name: 'set-1', title: 'setData, one at a time', workload: 'set', operations: 500, inFlight: 1 },
     { name: 'set-64', title: 'setData, 64 in flight', workload: 'set', operations: 6_000, inFlight: 64 },
     {
       name: 'create-delete-64',
@@ -76,6 +103,95 @@ export const scenarios: Readonly<Record<BenchName, readonly Scenario[]>> = {
       inFlight: 64,
     },
   ],
+  // A write by one session, its event at another.
+  watch: [
+    {
+      name: 'watch-1',
+      title: 'setData → event at another session, one at a time',
+      workload: 'watch',
+      operations: 300,
+      inFlight: 1,
+      shows: 'time',
+    },
+    {
+      name: 'watch-1000',
+      title: '1,000 znodes watched, all are set: until the last event',
+      workload: 'watch-all',
+      operations: 1_000,
+      inFlight: 1_000,
+    },
+  ],
+  // Each process acquires and releases again and again.
+  contention: [
+    {
+      name: 'delete-event',
+      title: 'a delete until its event at another session, to compare with',
+      workload: 'delete-event',
+      operations: 300,
+      inFlight: 1,
+    },
+    ...[2, 16, 64].map((processes) => ({
+      name: `contention-${processes}`,
+      title: `${processes} processes, one lock`,
+      workload: 'mutex-shared',
+      operations: processes === 2 ? 200 : processes === 16 ? 320 : 384,
+      inFlight: 1,
+      processes,
+    })),
+  ],
+  // How long nobody leads once the leader's process is killed.
+  'fail-over': [
+    {
+      name: 'fail-over',
+      title: 'leader killed (SIGKILL) → next leader, session timeout 4,000 ms, tick 2,000 ms',
+      workload: 'lead',
+      operations: 1,
+      inFlight: 1,
+      processes: 2,
+      shows: 'time',
+    },
+  ],
+  // The same client, other servers.
+  server: [
+    {
+      name: 'server-start',
+      title: 'start, until it takes connections',
+      workload: 'start',
+      operations: 1,
+      inFlight: 1,
+      shows: 'time',
+    },
+    {
+      name: 'server-get-64',
+      title: 'getData, 64 in flight',
+      workload: 'get',
+      operations: 20_000,
+      inFlight: 64,
+    },
+    {
+      name: 'server-get-1',
+      title: 'getData, one at a time',
+      workload: 'get',
+      operations: 2_000,
+      inFlight: 1,
+    },
+    {
+      name: 'server-set-64',
+      title: 'setData, 64 in flight',
+      workload: 'set',
+      operations: 6_000,
+      inFlight: 64,
+    },
+    {
+      name: 'server-mutex',
+      title: 'free mutex: acquire + release',
+      workload: 'mutex',
+      operations: 500,
+      inFlight: 1,
+    },
+  ],
+  // What is weighed is in weighings.ts.
+  memory: [],
   // Of 4 permits, one each.
   semaphore: [
     {

@@ -53,15 +53,18 @@ function row(name: string, samples: readonly Sample[], base: string | undefined)
     name,
     rate < 10 ? rate.toFixed(2) : round(rate),
     ratioText(samples, name, base, 'opsPerSecond'),
-    median(of('cpuUs')).toFixed(1),
+    unlessNone(median(of('cpuUs')), 1),
     ratioText(samples, name, base, 'cpuUs'),
     round(median(of('p50Us'))),
     round(median(of('p99Us'))),
-    median(of('requests')).toFixed(2),
+    unlessNone(median(of('requests')), 2),
     `${(spread(of('opsPerSecond')) * 100).toFixed(0)}%`,
   ]
   return `| ${cells.join(' | ')} |`
 }
+
+/** Zero is what was not counted. */
+const unlessNone = (value: number, digits: number): string => (value === 0 ? '' : value.toFixed(digits))
 
 export const round = (value: number): string => Math.round(value).toLocaleString('en')
 
@@ -72,7 +75,7 @@ function ratioText(
   key: MeasuredKey,
 ): string {
   const value = base === undefined ? undefined : ratio(samples, name, base, key)
-  return value === undefined ? '' : value.toFixed(2)
+  return value === undefined || Number.isNaN(value) ? '' : value.toFixed(2)
 }
 
 /** Of one scenario, round by round: what slows a round down slows both. Empty if one did not run. */

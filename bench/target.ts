@@ -11,28 +11,38 @@ export interface Target extends AsyncDisposable {
   packets(): Promise<{ received: number; sent: number }>
 }
 
-export async function startTarget(options: BenchOptions): Promise<Target> {
+export async function startTarget(
+  options: Pick<BenchOptions, 'embedded' | 'connect' | 'engine'>,
+): Promise<Target> {
   if (options.embedded) {
     const server = await TestServer.start()
     const stop = async (): Promise<void> => server[Symbol.asyncDispose]()
-    return target(server.connectString, 'the embedded server, in the process of the bench', stop)
+    return targetAt(server.connectString, 'the embedded server, in the process of the bench', stop)
   }
   if (options.connect !== undefined) {
     const version = versionIn(await ask(options.connect.split(',')[0] ?? '', 'srvr'))
-    return target(
+    return targetAt(
       options.connect,
       `given servers, ZooKeeper ${version}, fsync unknown`,
       async () => undefined,
     )
   }
   process.stderr.write('starting three servers ...\n')
-  const ensemble = await TestEnsemble.start({ engine: options.engine, tickTimeMs: 2_000 })
-  const given = ensemble.engine === 'given'
-  const description = `${ensemble.members.length} servers, ZooKeeper ${ensemble.version}, engine ${ensemble.engine}, ${given ? 'fsync unknown' : 'fsync on'}`
-  return target(ensemble.connectString, description, async () => ensemble[Symbol.asyncDispose]())
+  return startEnsemble(options.engine, 3)
 }
 
-function target(connectString: string, description: string, stop: () => Promise<void>): Target {
+export async function startEnsemble(engine: BenchOptions['engine'], servers: number): Promise<Target> {
+  const ensemble = await TestEnsemble.start({ engine, servers, tickTimeMs: 2_000 })
+  const given = ensemble.engine === 'given'
+  const description = `${ensemble.members.length} servers, ZooKeeper ${ensemble.version}, engine ${ensemble.engine}, ${given ? 'fsync unknown' : 'fsync on'}`
+  return targetAt(ensemble.connectString, description, async () => ensemble[Symbol.asyncDispose]())
+}
+
+/** The one of an ensemble that all subjects use. */
+export const firstServer = ({ connectString }: Pick<Target, 'connectString'>): string =>
+  connectString.split(',')[0] ?? connectString
+
+export function targetAt(connectString: string, description: string, stop: () => Promise<void>): Target {
   const servers = connectString.replace(/\/.*$/, '').split(',')
   return {
     connectString,

@@ -5,7 +5,9 @@
  */
 import { createInterface } from 'node:readline'
 import type { DriverModule } from './subjects/subject.js'
+import { holdWhileWeighed } from './held-weight.js'
 import { recipeWorkloads } from './recipe-workloads.js'
+import { watchWorkloads } from './watch-workloads.js'
 import { workloads } from './workloads.js'
 
 const [module = '', connectString = '', root = ''] = process.argv.slice(2)
@@ -16,13 +18,23 @@ async function answer(line: string): Promise<object> {
   const [name = '', operations, inFlight, round = ''] = line.split(' ')
   const path = `${root}/${round}`
   if (name === 'queue-take') return takeUntilStopped(path, Number(inFlight))
-  const workload = workloads[name] ?? recipeWorkloads[name]
+  if (name === 'lead') return lead(path, Number(operations))
+  if (name.startsWith('memory-'))
+    return holdWhileWeighed(driver, name, root, Number(operations), { say, next: async () => lines.next() })
+  const workload = workloads[name] ?? recipeWorkloads[name] ?? watchWorkloads[name]
   if (workload === undefined) return { error: `no workload ${name}` }
   try {
     return await workload(driver, root, Number(operations), Number(inFlight), path)
   } catch (error) {
     return { error: String(error) }
   }
+}
+
+/** Says when it leads. */
+async function lead(path: string, sessionTimeoutMs: number): Promise<object> {
+  if (driver.lead === undefined) return { error: 'this subject knows no leader' }
+  await driver.lead(path, sessionTimeoutMs)
+  return { leading: true }
 }
 
 async function takeUntilStopped(path: string, takers: number): Promise<object> {

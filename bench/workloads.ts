@@ -67,7 +67,7 @@ function summary(latencies: Float64Array, elapsedMs: number, cpu: NodeJS.CpuUsag
 }
 
 /** One after the other; only `act` is timed, and counts as elapsed. */
-async function timed(
+export async function timed(
   operations: number,
   prepare: (index: number) => Promise<void>,
   act: (index: number) => Promise<void>,
@@ -87,7 +87,7 @@ async function timed(
   )
 }
 
-async function called(call: (done: Done) => void): Promise<void> {
+export async function called(call: (done: Done) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     call((error) => {
       if (error === undefined || error === null) resolve()
@@ -137,9 +137,27 @@ async function cycles(lock: PreparedMutex, operations: number, contenders: numbe
 
 let round = 0
 
+/** One of `every` operations writes. */
+async function mixed(
+  driver: Driver,
+  root: string,
+  operations: number,
+  inFlight: number,
+  every: number,
+): Promise<Measured> {
+  const path = `${root}/node`
+  return pump(operations, inFlight, (index, done) => {
+    if (index % every === 0) driver.set(path, data, done)
+    else driver.get(path, done)
+  })
+}
+
 export const workloads: Readonly<Record<string, Workload>> = {
   get: async (driver, root, operations, inFlight) =>
     pump(operations, inFlight, (_, done) => driver.get(`${root}/node`, done)),
+
+  'mix-90': async (driver, root, operations, inFlight) => mixed(driver, root, operations, inFlight, 10),
+  'mix-50': async (driver, root, operations, inFlight) => mixed(driver, root, operations, inFlight, 2),
 
   set: async (driver, root, operations, inFlight) =>
     pump(operations, inFlight, (_, done) => driver.set(`${root}/node`, data, done)),
@@ -161,6 +179,10 @@ export const workloads: Readonly<Record<string, Workload>> = {
     const mutex = await mutexOf(driver, `${root}/${process.pid}-${++round}`)
     return cycles(mutex, operations, contenders)
   },
+
+  // The same by many processes.
+  'mutex-shared': async (driver, _root, operations, contenders, path) =>
+    cycles(await mutexOf(driver, path), operations, contenders),
 
   // The same process again and again, while nobody else wants it.
   'mutex-again': async (driver, root, operations, contenders) => {

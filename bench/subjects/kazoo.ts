@@ -8,8 +8,11 @@ const script = join(repository, 'bench', 'peers', 'kazoo', 'bench.py')
 
 export const kazoo: Subject = {
   name: 'kazoo',
-  benches: ['mutex', 'semaphore', 'queue', 'counter'],
-  lacks: { 'mutex-not-awaited': 'its release always waits' },
+  benches: ['client', 'watch', 'contention', 'fail-over', 'memory', 'mutex', 'semaphore', 'queue', 'counter'],
+  lacks: {
+    'mutex-not-awaited': 'its release always waits',
+    'delete-event': 'it is for the limit alone',
+  },
   async launch() {
     for (const python of [process.env['LATCHKEY_PYTHON'] ?? 'python3', '/usr/bin/python3']) {
       const version = await firstLine(python, ['-c', 'import kazoo; print(kazoo.__version__)'])

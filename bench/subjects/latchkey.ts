@@ -8,11 +8,23 @@ import { packageFolder } from '../paths.js'
 import type { BarrierWorkload, QueueWorkload } from '../recipe-workloads.js'
 import { launchWorker } from './node-subject.js'
 import type { MutexWorkload, PreparedLeaders } from '../workloads.js'
-import type { Driver, Subject } from './subject.js'
+import type { Driver, Subject, Watcher } from './subject.js'
 
 export const latchkey: Subject = {
   name: 'latchkey',
-  benches: ['client', 'mutex', 'semaphore', 'leader', 'queue', 'counter', 'barrier'],
+  benches: [
+    'client',
+    'mutex',
+    'semaphore',
+    'leader',
+    'queue',
+    'counter',
+    'barrier',
+    'watch',
+    'contention',
+    'fail-over',
+    'memory',
+  ],
   launch: async () => launchWorker(import.meta.url, await version()),
 }
 
@@ -76,8 +88,24 @@ export async function open(connectString: string): Promise<Driver> {
       return async () => counter.increment()
     },
     barrier: barrierWith(latchkey, zk),
+    watcher: async () => watcherOn(await connect(connectString)),
+    lead: async (path, sessionTimeoutMs) =>
+      lead(LeaderLatch, await connect(connectString, { sessionTimeoutMs }), path),
     close: async () => zk.close(),
   }
+}
+
+function watcherOn(zk: Client): Watcher {
+  return {
+    watch: (path, onEvent, done) => void zk.get(path, { watch: onEvent }).then(() => done(), done),
+    close: async () => zk.close(),
+  }
+}
+
+async function lead(LeaderLatch: typeof LatchClass, zk: Client, path: string): Promise<void> {
+  const latch = new LeaderLatch(zk, path)
+  await latch.start()
+  await latch.waitForLeadership()
 }
 
 function queueWith({ Queue, bytesCodec }: typeof Latchkey, zk: Latchkey.Client): QueueWorkload {

@@ -1,6 +1,6 @@
 /**
  * The limit: the least that a client with promises and bigint stats can do. One socket read into one buffer, requests
- * encoded into another, one write a tick; no retries, no checks, no timeouts, no watches. Not for use.
+ * encoded into another, one write a tick; no retries, no checks, no timeouts, and of watches only the path. Not for use.
  */
 import { connect, type Socket } from 'node:net'
 import { launchWorker } from './node-subject.js'
@@ -8,11 +8,14 @@ import type { Driver, Subject } from './subject.js'
 
 export const leanProbe: Subject = {
   name: 'lean-probe',
-  benches: ['client', 'mutex'],
+  benches: ['client', 'mutex', 'watch', 'contention'],
   lacks: {
     'mutex-8': 'it knows no locks',
     'mutex-64': 'it knows no locks',
     'mutex-biased-64': 'it knows no locks',
+    'contention-2': 'it knows no locks',
+    'contention-16': 'it knows no locks',
+    'contention-64': 'it knows no locks',
   },
   launch: async () => Promise.resolve(launchWorker(import.meta.url, '-')),
 }
@@ -95,6 +98,7 @@ class Probe {
   readonly #out = Buffer.allocUnsafeSlow(1 << 20)
   #length = 0
   #flushing = false
+  readonly #watches = new Map<string, () => void>()
   readonly #waiting: (Waiting | undefined)[] = []
   #head = 0
   #xid = 1
@@ -181,11 +185,12 @@ class Probe {
     })
   }
 
-  get(path: string): Promise<unknown> {
+  get(path: string, onEvent?: () => void): Promise<unknown> {
     let at = this.#begin(4, this.#xid++)
     at = this.#string(path, at)
-    this.#out[at] = 0
+    this.#out[at] = onEvent === undefined ? 0 : 1
     this.#end(at + 1)
+    if (onEvent !== undefined) this.#watches.set(path, onEvent)
     return this.#wait(decodeData)
   }
 
@@ -225,8 +230,18 @@ class Probe {
     this.#rest = at === buffer.length ? undefined : Buffer.from(buffer.subarray(at))
   }
 
+  #event(path: string): void {
+    const told = this.#watches.get(path)
+    this.#watches.delete(path)
+    told?.()
+  }
+
   #reply(buffer: Buffer, at: number, end: number): void {
-    if (buffer.readInt32BE(at) < 0) return
+    const xid = buffer.readInt32BE(at)
+    if (xid < 0) {
+      if (xid === -1) this.#event(buffer.toString('utf8', at + 28, end))
+      return
+    }
     const waiting = this.#waiting[this.#head]
     this.#waiting[this.#head++] = undefined
     if (this.#head === this.#waiting.length) this.#head = this.#waiting.length = 0
@@ -236,11 +251,16 @@ class Probe {
   }
 }
 
-export async function open(connectString: string): Promise<Driver> {
+async function connected(connectString: string): Promise<Probe> {
   const probe = new Probe()
   const [first = ''] = connectString.split(',')
   const [host = '', port] = first.split(':')
   await probe.connect(host, Number(port))
+  return probe
+}
+
+export async function open(connectString: string): Promise<Driver> {
+  const probe = await connected(connectString)
   const none = Buffer.alloc(0)
   return {
     get: (path, done) => void probe.get(path).then(() => done(), done),
@@ -261,6 +281,13 @@ export async function open(connectString: string): Promise<Driver> {
           },
         }
       },
+    },
+    async watcher() {
+      const other = await connected(connectString)
+      return {
+        watch: (path, onEvent, done) => void other.get(path, onEvent).then(() => done(), done),
+        close: async () => Promise.resolve(other.close()),
+      }
     },
     close: async () => Promise.resolve(probe.close()),
   }

@@ -7,7 +7,7 @@ const require = createRequire(import.meta.url)
 
 export const nodeZookeeperClient: Subject = {
   name: 'node-zookeeper-client',
-  benches: ['client'],
+  benches: ['client', 'watch', 'memory'],
   async launch() {
     try {
       const { version } = require('node-zookeeper-client/package.json') as { version: string }
@@ -26,24 +26,37 @@ interface Client {
   connect(): void
   once(event: string, listener: () => void): void
   getData(path: string, done: Done): void
+  getData(path: string, onEvent: () => void, done: Done): void
   setData(path: string, data: Buffer, version: number, done: Done): void
   create(path: string, data: Buffer, done: Done): void
   remove(path: string, version: number, done: Done): void
   close(): void
 }
 
-export async function open(connectString: string): Promise<Driver> {
+async function connected(connectString: string): Promise<Client> {
   const { createClient } = require('node-zookeeper-client') as Package
   const client = createClient(connectString, { sessionTimeout: 30_000 })
   await new Promise<void>((resolve) => {
     client.once('connected', resolve)
     client.connect()
   })
+  return client
+}
+
+export async function open(connectString: string): Promise<Driver> {
+  const client = await connected(connectString)
   return {
     get: (path, done) => client.getData(path, done),
     set: (path, data, done) => client.setData(path, data, -1, done),
     create: (path, data, done) => client.create(path, data, done),
     delete: (path, done) => client.remove(path, -1, done),
+    async watcher() {
+      const other = await connected(connectString)
+      return {
+        watch: (path, onEvent, done) => other.getData(path, onEvent, done),
+        close: async () => Promise.resolve(other.close()),
+      }
+    },
     close: async () => Promise.resolve(client.close()),
   }
 }

@@ -21,6 +21,16 @@ export interface Driver {
   /** One increment. */
   readonly counter?: (path: string) => () => Promise<unknown>
   readonly barrier?: BarrierWorkload
+  /** Opens a session of its own that watches. */
+  readonly watcher?: () => Promise<Watcher>
+  /** Stands for election on a session of its own with that timeout; resolves when it leads. */
+  readonly lead?: (path: string, sessionTimeoutMs: number) => Promise<void>
+  close(): Promise<void>
+}
+
+export interface Watcher {
+  /** Reads a znode with a one-shot watch; done when the watch stands. */
+  watch(path: string, onEvent: () => void, done: Done): void
   close(): Promise<void>
 }
 
@@ -42,7 +52,8 @@ export interface Subject {
   readonly benches: readonly BenchName[]
   /** Scenarios that it can't run, with the reason. */
   readonly lacks?: Readonly<Record<string, string>>
-  launch(): Promise<Launch | Missing>
+  /** For some benches it is started otherwise. */
+  launch(bench?: BenchName): Promise<Launch | Missing>
 }
 
 /** A subject that runs in Node: a module whose `open` connects. */

@@ -33,15 +33,30 @@ public final class CuratorBench {
       String path = args[1] + "/curator-" + words[3];
       int operations = Integer.parseInt(words[1]);
       int inFlight = Integer.parseInt(words[2]);
-      System.out.println(run(client, words[0], path, operations, inFlight, input));
+      System.out.println(run(client, args, words[0], path, operations, inFlight, input));
     }
     client.close();
     System.exit(0);
   }
 
   private static String run(
-      CuratorFramework client, String workload, String path, int operations, int inFlight, BufferedReader input) throws Exception {
+      CuratorFramework client, String[] args, String workload, String path, int operations, int inFlight, BufferedReader input)
+      throws Exception {
     switch (workload) {
+      case "get":
+      case "set":
+      case "mix-90":
+      case "mix-50":
+      case "create-delete":
+        return ClientBench.pump(client, workload, args[1], path, operations, inFlight);
+      case "watch":
+      case "watch-all":
+        return ClientBench.watch(client, args[0], path, operations, inFlight);
+      case "lead":
+        return GroupBench.lead(args[0], path, operations);
+      case "memory-sessions":
+      case "memory-watches":
+        return ClientBench.hold(args[0], workload, args[1], operations, input);
       case "queue-put":
         return QueueBench.put(client, path, operations, inFlight);
       case "queue-take":

@@ -56,6 +56,17 @@ final class GroupBench {
     return report.endOfTimed();
   }
 
+  /** Stands for election on a session of its own, and says when it leads. */
+  static String lead(String hosts, String path, int sessionTimeoutMs) throws Exception {
+    CuratorFramework client = CuratorFrameworkFactory.newClient(hosts, sessionTimeoutMs, 30_000, new ExponentialBackoffRetry(100, 3));
+    client.start();
+    client.blockUntilConnected();
+    LeaderLatch latch = new LeaderLatch(client, path);
+    latch.start();
+    latch.await();
+    return "{\"leading\":true}";
+  }
+
   /** Two sessions in turn: one leads, the other stands by; timed from the close to the next one's leadership. */
   static String handOvers(String hosts, String path, int operations) throws Exception {
     CuratorFramework[] clients = new CuratorFramework[2];
