@@ -144,13 +144,21 @@ export class CountDownLatch {
   async #read(limits: CallOptions): Promise<Reading> {
     for (;;) {
       const { data, stat } = (await this.#get(limits)) ?? {}
-      if (data?.length === 4 && stat !== undefined) return { left: data.readInt32BE(), version: stat.version }
-      if (data !== undefined)
-        throw new ZkError('DATA_INCONSISTENCY', `${this.path} holds ${data.length} bytes, a latch holds 4`, {
-          path: this.path,
-        })
+      if (data?.length === 4 && stat !== undefined)
+        return { left: this.#checked(data), version: stat.version }
+      if (data !== undefined) throw this.#isNone(`${data.length} bytes, a latch holds 4`)
       await this.#make(limits)
     }
+  }
+
+  #checked(data: Buffer): number {
+    const left = data.readInt32BE()
+    if (left < 0) throw this.#isNone(`${left}, which is no count`)
+    return left
+  }
+
+  #isNone(what: string): ZkError {
+    return new ZkError('DATA_INCONSISTENCY', `${this.path} holds ${what}`, { path: this.path })
   }
 
   async #get(limits: CallOptions): Promise<NodeData | undefined> {

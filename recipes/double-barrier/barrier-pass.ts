@@ -1,7 +1,7 @@
 /** What a member of a double barrier is given when it has entered: news of its loss, and the way to leave. */
 import { LockLostError } from '../../src/api/errors.js'
 import type { Zk } from '../../src/api/zk.js'
-import { Attempt, type WaitOptions } from '../kernel/attempt.js'
+import { Attempt, awaitWithin, type WaitOptions } from '../kernel/attempt.js'
 import { lossOf } from '../kernel/failure.js'
 import { Hold } from '../kernel/hold.js'
 import type { Place } from '../kernel/place.js'
@@ -71,11 +71,17 @@ export class BarrierPass implements AsyncDisposable {
       throw new LockLostError(`lost ${path}: somebody deleted it`, 'node-deleted', { path })
   }
 
-  /** Goes without waiting for the others: resolves when our znode is gone, or the session over. Never rejects. */
-  async withdraw(): Promise<void> {
-    const removed = this.#place.leave()
-    await this.#hold.release().catch(() => undefined)
-    await removed
+  /**
+   * Goes without waiting for the others: resolves when our znode is gone, or the session over.
+   *
+   * @param options - bounds on this wait only: the deletion goes on in the background.
+   */
+  async withdraw(options?: WaitOptions): Promise<void> {
+    await awaitWithin(this.#zk, 'withdraw', this.path, options, async () => {
+      const removed = this.#place.leave()
+      await this.#hold.release().catch(() => undefined)
+      await removed
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

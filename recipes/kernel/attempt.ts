@@ -1,7 +1,7 @@
 /** One caller's wait: its bound, and in words what it waits for just now, for the error when the time is up. */
 import { TimeoutError } from '../../src/api/errors.js'
 import type { Zk } from '../../src/api/zk.js'
-import { Deadline, onAbort, quietController } from '../../src/runtime/abort.js'
+import { abortable, Deadline, onAbort, quietController } from '../../src/runtime/abort.js'
 
 /** What everything that waits takes. */
 export interface WaitOptions {
@@ -45,6 +45,24 @@ export class Attempt implements Disposable {
     this.#deadline[Symbol.dispose]()
     this.#endOfTry()
   }
+}
+
+/**
+ * Waits for something that goes on in the background whatever becomes of this wait.
+ *
+ * @param work - is begun even if the wait is over at once; but not if the options are misuse.
+ */
+export async function awaitWithin<T>(
+  zk: Zk,
+  what: string,
+  path: string,
+  options: WaitOptions | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (options === undefined) return work()
+  using attempt = new Attempt(zk, what, path, options)
+  attempt.stage = 'waiting for the server to confirm it (it goes on in the background)'
+  return await abortable(work(), attempt.signal)
 }
 
 /** One try lasts as long as the connection: a timer of 0 ms would end it before any server could answer. */

@@ -24,6 +24,8 @@ export class Janitor {
   readonly #zk: Zk
   readonly #disowned = new Set<LostCreate>()
   readonly #removing = new Set<string>()
+  /** Creates that nobody waits for, until it is known what they made, and that is gone. */
+  readonly #unsettled = new Set<{ readonly container: string; readonly done: Promise<unknown> }>()
   #pending = 0
 
   private constructor(zk: Zk) {
@@ -88,19 +90,32 @@ export class Janitor {
 
   /** Takes over a create that nobody waits for any more: whatever it makes is deleted. */
   abandon(creating: Promise<Pick<Created, 'path'>>, lost: LostCreate): void {
-    this.#pending++
-    void creating
-      .then(
-        async (created) => this.remove(created.path, lost.session),
-        async (error: unknown) => (isUnknown(error) ? this.#sweep(lost) : undefined),
-      )
-      .finally(() => this.#pending--)
+    const settling = creating.then(
+      async (created) => this.remove(created.path, lost.session),
+      async (error: unknown) => (isUnknown(error) ? this.#sweep(lost) : undefined),
+    )
+    this.#settle(lost, settling)
   }
 
   /** Finds out in the background what became of a lost create, and deletes what it made. */
   search(lost: LostCreate): void {
+    this.#settle(lost, this.#sweep(lost))
+  }
+
+  #settle({ container }: LostCreate, work: Promise<unknown>): void {
     this.#pending++
-    void this.#sweep(lost).finally(() => this.#pending--)
+    const done = work.finally(() => {
+      this.#pending--
+      this.#unsettled.delete(entry)
+    })
+    const entry = { container, done }
+    this.#unsettled.add(entry)
+  }
+
+  /** Resolves when nothing is left of creates in `container` that nobody waits for by now. Never rejects. */
+  async settled(container: string): Promise<void> {
+    const here = [...this.#unsettled].filter((entry) => entry.container === container)
+    await Promise.all(here.map(async ({ done }) => done))
   }
 
   /** A lost create that was not found: looks once more later, and meanwhile in every list that comes along. */

@@ -44,7 +44,7 @@ export class JobLedger {
     this.#acl = acl
   }
 
-  /** In sync with the ensemble; undefined if there is none. @throws TypeError if it can't be read. */
+  /** In sync with the ensemble; undefined if there is none. @throws ZkError (`DATA_INCONSISTENCY`) if it is none. */
   async read(signal: AbortSignal): Promise<JobRecord | undefined> {
     const { path } = this
     for (let repetition = 0; ; repetition++) {

@@ -2,6 +2,7 @@
  * What is written of a job: `{"cursor", "pattern", "timezone", "runs": […]}`, JSON in UTF-8. The cursor is the newest due
  * time that was ever started: it only grows, and no due time up to it is started (again). The runs are the newest first.
  */
+import { ZkError } from '../../src/api/errors.js'
 
 export type RunOutcome =
   | 'running'
@@ -44,17 +45,40 @@ export function formatRecord(record: JobRecord): string {
   return JSON.stringify(record)
 }
 
-/** @throws TypeError for what is no record: then nothing is known of what was started, and nothing may be. */
+/** @throws ZkError (`DATA_INCONSISTENCY`) for what is no record: then nothing is known of what was started, and nothing may be. */
 export function parseRecord(data: Buffer, path: string): JobRecord {
   let value: unknown
   try {
     value = JSON.parse(data.toString())
   } catch (cause) {
-    throw new TypeError(`${path} holds no record of a job`, { cause })
+    throw noRecord(path, cause)
   }
-  const record = value as Partial<JobRecord> | null
-  const isRecord =
-    typeof record === 'object' && Number.isFinite(record?.cursor) && Array.isArray(record?.runs)
-  if (!isRecord) throw new TypeError(`${path} holds no record of a job`)
-  return record as JobRecord
+  if (!isRecord(value)) throw noRecord(path)
+  return value
+}
+
+export function noRecord(path: string, cause?: unknown): ZkError {
+  return new ZkError('DATA_INCONSISTENCY', `${path} holds no record of a job`, { path, cause })
+}
+
+function isRecord(value: unknown): value is JobRecord {
+  const { cursor, pattern, timezone, runs } = (value ?? {}) as Partial<Record<keyof JobRecord, unknown>>
+  const texts = [pattern, timezone]
+  return (
+    Number.isFinite(cursor) &&
+    texts.every((text) => typeof text === 'string') &&
+    Array.isArray(runs) &&
+    runs.every(isRun)
+  )
+}
+
+function isRun(value: unknown): boolean {
+  const run = (value ?? {}) as Partial<Record<keyof RunRecord, unknown>>
+  const { id, by, outcome, due, startedAt, endedAt = 0, fencingToken } = run
+  return (
+    [id, by, outcome].every((text) => typeof text === 'string') &&
+    [due, startedAt, endedAt].every(Number.isFinite) &&
+    typeof fencingToken === 'string' &&
+    /^-?\d+$/.test(fencingToken)
+  )
 }

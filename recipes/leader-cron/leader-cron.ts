@@ -25,7 +25,7 @@ import { LeaderLatch, type LatchState } from '../leadership/leader-latch.js'
 import type { Leadership } from '../leadership/leadership.js'
 import { asAbandoned, CronJob, type CronTask, type MisfirePolicy, type OverlapPolicy } from './cron-job.js'
 import { JobLedger } from './job-ledger.js'
-import type { JobRecord, RunOutcome, RunRecord } from './job-record.js'
+import { noRecord, type JobRecord, type RunOutcome, type RunRecord } from './job-record.js'
 import { Schedule } from './schedule.js'
 
 export interface LeaderCronOptions {
@@ -267,7 +267,7 @@ export class LeaderCron implements AsyncDisposable {
       try {
         if (repetition > 0) await beforeRetry(this.#zk, repetition, signal)
         const { children } = await this.#zk.children(this.#jobsPath, { signal })
-        return children.map((child) => decodeURIComponent(child))
+        return children.map(nameIn).filter((name) => name !== undefined)
       } catch (error) {
         signal.throwIfAborted()
         if (hasCode(error, 'NO_NODE')) return []
@@ -276,9 +276,17 @@ export class LeaderCron implements AsyncDisposable {
     }
   }
 
+  #scheduleOf(name: string, { pattern, timezone }: JobRecord): Schedule {
+    try {
+      return new Schedule(pattern, timezone)
+    } catch (cause) {
+      throw noRecord(this.#ledgerOf(name).path, cause)
+    }
+  }
+
   #infoOf(name: string, record: JobRecord | undefined, fencingToken: string): CronJobInfo | undefined {
     const local = this.#jobs.get(name)
-    const schedule = local?.spec.schedule ?? (record && new Schedule(record.pattern, record.timezone))
+    const schedule = local?.spec.schedule ?? (record && this.#scheduleOf(name, record))
     if (schedule === undefined) return undefined
     const { pattern, timezone } = schedule
     const next = schedule.next(Math.max(this.#zk.runtime.clock.wall(), record?.cursor ?? 0))
@@ -311,4 +319,14 @@ function runInfo({ id, due, startedAt, endedAt, by, fencingToken, outcome, error
 /** Any name as that of a znode: no slash, and neither `.` nor `..`. */
 function nodeNameOf(name: string): string {
   return encodeName('name', name).replace(/^\.+$/, (dots) => dots.replaceAll('.', '%2E'))
+}
+
+/** The job that a znode is of; undefined if no job of ours can be called so. */
+function nameIn(child: string): string | undefined {
+  try {
+    const name = decodeURIComponent(child)
+    return nodeNameOf(name) === child ? name : undefined
+  } catch {
+    return undefined
+  }
 }

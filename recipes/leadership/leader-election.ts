@@ -47,6 +47,8 @@ export interface CampaignOptions extends WaitOptions {
 export interface LeadOptions {
   /** Ends it: no campaign is begun any more, and the one under way is given up. A term that runs goes on to its end. */
   readonly signal?: AbortSignal | undefined
+  /** Bound on each campaign, in milliseconds; then it rejects with `TimeoutError`. Terms are not bounded. Default: none. */
+  readonly timeoutMs?: number | undefined
   /** What our znode shows from the start. Default: the election's `id`. */
   readonly value?: Data | undefined
 }

@@ -24,6 +24,7 @@ import { checkOneOf } from '../kernel/check.js'
 import { ContenderQueue } from '../kernel/contender-queue.js'
 import type { Dialect } from '../kernel/dialect.js'
 import { Feed } from '../kernel/feed.js'
+import { Janitor } from '../kernel/janitor.js'
 import { first } from '../kernel/line.js'
 import { lossPolicyOf, type LossPolicy } from '../kernel/loss-policy.js'
 import { membersOf, type QueueMember } from '../kernel/members.js'
@@ -139,6 +140,10 @@ export class LeaderLatch implements AsyncDisposable {
     if (status !== 'latent') throw new TypeError(`the latch on ${this.path} can not start: it is ${status}`)
     using attempt = new Attempt(this.#zk, 'start', this.path, options)
     attempt.stage = 'waiting for our znode to be made'
+    if (attempt.signal.aborted) {
+      void this.close()
+      throw attempt.signal.reason
+    }
     const standing = deferred<undefined>()
     this.#feed.publish({ status: 'started', leadership: undefined })
     this.#running = this.#run(standing)
@@ -217,6 +222,8 @@ export class LeaderLatch implements AsyncDisposable {
     await this.#running
     await released
     await this.#place?.leave()
+    // Closed while its znode was being made: until that is gone too.
+    await Janitor.of(this.#zk).settled(this.path)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -11,7 +11,7 @@ import { abortable } from '../../src/runtime/abort.js'
 import { ask } from './ask.js'
 import type { ItemCodec } from '../kernel/codec.js'
 import type { Notes } from './envelope.js'
-import type { Layout, Lister } from './layout.js'
+import type { Layout, Lister, Stored } from './layout.js'
 import { NativeLayout, tokenOf } from './native-layout.js'
 import { childrenIfAny } from './shelf.js'
 import { commitAnywhere, type Step } from './step.js'
@@ -94,7 +94,7 @@ export class DeadLetters<T> {
   async #letter(path: string): Promise<DeadLetter<T> | undefined> {
     try {
       const { data, stat } = await this.#zk.get(path)
-      const { notes, payloads } = this.#layout.unpack(data)
+      const { notes, payloads } = this.#unpack(data)
       const bytes = payloads[0] ?? Buffer.alloc(0)
       const since = new Date(Number(stat.ctime))
       const id = notes.k ?? tokenOf(nameOf(path))
@@ -102,6 +102,15 @@ export class DeadLetters<T> {
     } catch (error) {
       if (hasCode(error, 'NO_NODE')) return undefined
       throw error
+    }
+  }
+
+  /** Of what somebody made by hand all bytes are shown. */
+  #unpack(data: Buffer): Stored {
+    try {
+      return this.#layout.unpack(data)
+    } catch {
+      return { notes: {}, payloads: [data] }
     }
   }
 

@@ -4,7 +4,7 @@
 import { hasCode, UnsupportedError } from '../../src/api/errors.js'
 import type { CheckResult, Transaction, TransactionResult, Zk } from '../../src/api/zk.js'
 import { abortable } from '../../src/runtime/abort.js'
-import { Attempt, type WaitOptions } from '../kernel/attempt.js'
+import { Attempt, awaitWithin, type WaitOptions } from '../kernel/attempt.js'
 import type { Taken } from './consumer.js'
 import type { Settlement } from './claim.js'
 import { LATEST_DUE } from './native-layout.js'
@@ -126,10 +126,14 @@ export class Delivery<T> implements AsyncDisposable {
   /**
    * Says how far it is: written into the claim, for `claims()` of the queue to show. One write each.
    *
-   * @throws LockLostError if the claim is gone; `ConnectionLossError` if the reply got lost (say it again).
+   * @throws LockLostError if the claim is gone; `ConnectionLossError` if the reply got lost (say it again). TimeoutError, the
+   * signal's reason: then it may be said.
    */
-  async progress(value: unknown): Promise<void> {
-    if (this.#settled === undefined) await this.#taken.claim.progress(value, this.#consumer)
+  async progress(value: unknown, options: WaitOptions = {}): Promise<void> {
+    if (this.#settled !== undefined) return
+    await awaitWithin(this.#zk, 'progress', this.path, options, async () =>
+      this.#taken.claim.progress(value, this.#consumer),
+    )
   }
 
   async #settle(settlement: Settlement, options: WaitOptions): Promise<void> {

@@ -4,7 +4,7 @@
  */
 import type { Acl } from '../../src/api/acl.js'
 import { validateAcl } from '../../src/api/acl.js'
-import { hasCode, TimeoutError, UnsupportedError } from '../../src/api/errors.js'
+import { hasCode, TimeoutError, UnsupportedError, ZkError } from '../../src/api/errors.js'
 import { joinPath, validatePath } from '../../src/api/path.js'
 import type { Zk } from '../../src/api/zk.js'
 import { abortable } from '../../src/runtime/abort.js'
@@ -253,7 +253,8 @@ export abstract class WorkQueue<T> implements AsyncIterable<Delivery<T>> {
         if (payload === undefined) continue
         return { item: this.#codec.decode(payload), id: notes.k ?? id ?? name, attempts: notes.n ?? 0 }
       } catch (error) {
-        if (!hasCode(error, 'NO_NODE')) throw error
+        // Gone by now; or no item, which whoever takes next moves to the dead letters.
+        if (error instanceof ZkError && !hasCode(error, 'NO_NODE')) throw error
       }
     }
     return undefined

@@ -1,20 +1,19 @@
 /**
  * A value that processes change together, by compare-and-set on the value itself: Curator's DistributedAtomicValue.
  *
- * On the server: `path`, persistent, with the value in its data, by default as raw bytes. A missing znode, or one without
+ * On the server: `path`, persistent, with the value's bytes as its data (Curator's are raw: `bytesCodec`). A missing znode, or one without
  * data, stands for the initial value. Changes: cell.ts; while we write, an ephemeral child: operation-marker.ts.
  */
 import type { Acl } from '../../src/api/acl.js'
 import { validateAcl } from '../../src/api/acl.js'
 import { validatePath } from '../../src/api/path.js'
 import type { Zk } from '../../src/api/zk.js'
-import { checkSignal, quietController } from '../../src/runtime/abort.js'
 import type { WaitOptions } from '../kernel/attempt.js'
 import { checkOneOf } from '../kernel/check.js'
 import { checkCodec, type ItemCodec } from '../kernel/codec.js'
 import { Cell, type Step } from './cell.js'
 import { bytesOf, decodeOrThrow } from './decode.js'
-import { ChangeListeners, nodeChanges } from './node-changes.js'
+import { ValueChanges } from './node-changes.js'
 
 export interface AtomicValueOptions<T> {
   /** How values are written: `bytesCodec`, `jsonCodec()`, or your own. */
@@ -31,11 +30,10 @@ export interface AtomicValueOptions<T> {
 
 export class AtomicValue<T> implements AsyncDisposable {
   readonly path: string
-  readonly #zk: Zk
   readonly #codec: ItemCodec<T>
   readonly #initial: { readonly value: T }
   readonly #cell: Cell<T>
-  readonly #listeners: ChangeListeners<T>
+  readonly #changes: ValueChanges<T>
 
   /** @throws TypeError, RangeError for a bad path or ACL, and what the codec throws for the initial value. */
   constructor(zk: Zk, path: string, options: AtomicValueOptions<T>) {
@@ -47,12 +45,11 @@ export class AtomicValue<T> implements AsyncDisposable {
     checkCodec(codec)
     codec.encode(initial)
     this.path = path
-    this.#zk = zk
     this.#codec = codec
     this.#initial = { value: initial }
     const node = { zk, path, codec, initial: this.#initial, acl, lockPath }
     this.#cell = new Cell({ ...node, markers: lostReplies === 'marker', combine: true })
-    this.#listeners = new ChangeListeners(zk.logger, (signal) => this.changes({ signal }))
+    this.#changes = new ValueChanges(zk, path, ({ data }) => decodeOrThrow(node, data))
   }
 
   /** The value now, in sync with the leader. */
@@ -95,21 +92,22 @@ export class AtomicValue<T> implements AsyncDisposable {
   }
 
   /** The value now, then each newer one that is seen: as `Counter.changes`. */
-  async *changes(options: { readonly signal?: AbortSignal | undefined } = {}): AsyncGenerator<T, void> {
-    checkSignal(options.signal)
-    const node = { path: this.path, codec: this.#codec, initial: this.#initial }
-    for await (const { data } of nodeChanges(this.#zk, this.path, options.signal ?? quietController().signal))
-      yield decodeOrThrow(node, data)
+  changes(options: { readonly signal?: AbortSignal | undefined } = {}): AsyncGenerator<T, void> {
+    return this.#changes.values(options)
   }
 
   /** Calls `listener` with the value and with each newer one. Returns the way to stop. */
   on(event: 'change', listener: (value: T) => void): () => void {
-    return this.#listeners.add(event, listener)
+    return this.#changes.listen(event, listener)
   }
 
-  /** Deletes our marker now rather than after some idle seconds. The handle can still be used. */
-  async close(): Promise<void> {
-    await this.#cell.close()
+  /**
+   * Deletes our marker now rather than after some idle seconds. The handle can still be used.
+   *
+   * @param options - bounds on this wait only: the deletion goes on in the background.
+   */
+  async close(options?: WaitOptions): Promise<void> {
+    await this.#cell.close(options)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -25,7 +25,7 @@ import { ConnectionLossError, TimeoutError } from '../../src/api/errors.js'
 import type { Session, Zk } from '../../src/api/zk.js'
 import { abortable, quietController, sleep } from '../../src/runtime/abort.js'
 import { deferred, type Deferred } from '../../src/runtime/deferred.js'
-import { Attempt, type WaitOptions } from '../kernel/attempt.js'
+import { Attempt, awaitWithin, type WaitOptions } from '../kernel/attempt.js'
 import type { ItemCodec } from '../kernel/codec.js'
 import { ContenderQueue } from '../kernel/contender-queue.js'
 import { dialects } from '../kernel/dialect.js'
@@ -52,6 +52,7 @@ export interface CellSpec<T> {
 }
 
 export interface Current<T> {
+  /** Throws if the data is no such value: who does not ask for it, as a set does not, is not told. */
   readonly value: T
   /** Undefined if there is no znode, or if the value is what an earlier change of the same transaction left. */
   readonly as: WrittenAs | undefined
@@ -127,7 +128,15 @@ export class Cell<T> {
 
   /** @throws NoNodeError if there is none, and no initial value. */
   current({ data, as }: Reading): Current<T> {
-    return { value: decodeOrThrow(this.#spec, data), as }
+    const spec = this.#spec
+    let decoded: { readonly value: T } | undefined
+    return {
+      get value() {
+        decoded ??= { value: decodeOrThrow(spec, data) }
+        return decoded.value
+      },
+      as,
+    }
   }
 
   /**
@@ -156,8 +165,9 @@ export class Cell<T> {
   }
 
   /** Takes back what this handle keeps on the server, its marker. It is made again when needed. */
-  async close(): Promise<void> {
-    await this.#access.close()
+  async close(options?: WaitOptions): Promise<void> {
+    const { zk, path } = this.#spec
+    await awaitWithin(zk, 'close', path, options, async () => this.#access.close())
   }
 
   #cancel(job: Job<T>): void {
@@ -261,17 +271,16 @@ export class Cell<T> {
   /** Lets each change have its turn on what the one before it left. */
   #plan({ jobs }: Batch<T>, base: Base): Plan {
     const { codec } = this.#spec
-    let { value, as }: Current<T> = this.current(base)
+    let current: Current<T> = this.current(base)
     let data: Uint8Array | undefined
     const answers: ((written: WrittenAs | undefined) => void)[] = []
     for (const { step, done, cancelled } of jobs) {
       if (cancelled) continue
       try {
-        const { write, answer } = step({ value, as })
+        const { write, answer } = step(current)
         if (write !== undefined) {
           data = bytesOf(codec, write.value)
-          value = write.value
-          as = undefined
+          current = { value: write.value, as: undefined }
         }
         answers.push((written) => done.resolve(answer(written)))
       } catch (error) {

@@ -9,12 +9,11 @@ import type { Acl } from '../../src/api/acl.js'
 import { validateAcl } from '../../src/api/acl.js'
 import { validatePath } from '../../src/api/path.js'
 import type { Zk } from '../../src/api/zk.js'
-import { checkSignal, quietController } from '../../src/runtime/abort.js'
 import type { WaitOptions } from '../kernel/attempt.js'
 import { checkOneOf } from '../kernel/check.js'
 import { Cell, type Step } from './cell.js'
 import { decodeOrThrow } from './decode.js'
-import { ChangeListeners, nodeChanges } from './node-changes.js'
+import { ValueChanges } from './node-changes.js'
 import { numberFormatOf, type NumberFormat, type NumberFormatName } from './number-format.js'
 
 /** What numbers are in a counter's methods. */
@@ -50,12 +49,11 @@ export interface Block<K extends CounterNumber = 'bigint'> {
 
 export class Counter<K extends CounterNumber = 'bigint'> implements AsyncDisposable {
   readonly path: string
-  readonly #zk: Zk
   readonly #kind: CounterNumber
   readonly #format: NumberFormat
   readonly #initial: bigint
   readonly #cell: Cell<bigint>
-  readonly #listeners: ChangeListeners<NumberOf<K>>
+  readonly #changes: ValueChanges<NumberOf<K>>
 
   /**
    * Sends nothing. Keep one handle per counter: its changes are written together, and it remembers what it wrote.
@@ -70,14 +68,13 @@ export class Counter<K extends CounterNumber = 'bigint'> implements AsyncDisposa
     checkOneOf('as', as, ['bigint', 'number'])
     checkOneOf('lostReplies', lostReplies, ['marker', 'value'])
     this.path = path
-    this.#zk = zk
     this.#kind = as
     this.#format = numberFormatOf(options.format ?? 'int64')
     this.#initial = options.initial === undefined ? 0n : this.#take(options.initial, 'initial')
     const { acl, lockPath } = options
     const node = { zk, path, codec: this.#format, initial: { value: this.#initial }, acl, lockPath }
     this.#cell = new Cell({ ...node, markers: lostReplies === 'marker', combine: true })
-    this.#listeners = new ChangeListeners(zk.logger, (signal) => this.changes({ signal }))
+    this.#changes = new ValueChanges(zk, path, ({ data }) => this.#give(decodeOrThrow(node, data)))
   }
 
   /**
@@ -156,23 +153,22 @@ export class Counter<K extends CounterNumber = 'bigint'> implements AsyncDisposa
    * The number now, then each newer one that is seen: the newest always arrives, those in between may not. Ends without
    * an error when `signal` aborts or the client is closed. Rejects with what the server refuses.
    */
-  async *changes(
-    options: { readonly signal?: AbortSignal | undefined } = {},
-  ): AsyncGenerator<NumberOf<K>, void> {
-    checkSignal(options.signal)
-    const node = { path: this.path, codec: this.#format, initial: { value: this.#initial } }
-    for await (const { data } of nodeChanges(this.#zk, this.path, options.signal ?? quietController().signal))
-      yield this.#give(decodeOrThrow(node, data))
+  changes(options: { readonly signal?: AbortSignal | undefined } = {}): AsyncGenerator<NumberOf<K>, void> {
+    return this.#changes.values(options)
   }
 
   /** Calls `listener` with the number and with each newer one, as {@link changes}. Returns the way to stop. */
   on(event: 'change', listener: (value: NumberOf<K>) => void): () => void {
-    return this.#listeners.add(event, listener)
+    return this.#changes.listen(event, listener)
   }
 
-  /** Deletes our marker now rather than after some idle seconds. The handle can still be used: it makes another. */
-  async close(): Promise<void> {
-    await this.#cell.close()
+  /**
+   * Deletes our marker now rather than after some idle seconds. The handle can still be used: it makes another.
+   *
+   * @param options - bounds on this wait only: the deletion goes on in the background.
+   */
+  async close(options?: WaitOptions): Promise<void> {
+    await this.#cell.close(options)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

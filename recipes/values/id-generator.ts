@@ -71,9 +71,9 @@ export class IdGenerator implements AsyncDisposable {
     }
   }
 
-  /** Deletes the counter's marker now. The ids at hand stay. */
-  async close(): Promise<void> {
-    await this.#counter.close()
+  /** Deletes the counter's marker now. The ids at hand stay. See {@link Counter.close}. */
+  async close(options?: WaitOptions): Promise<void> {
+    await this.#counter.close(options)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -7,33 +7,36 @@ export class LocalRate implements RateSource {
   readonly #clock: Clock
   readonly #limit: RateLimit
   #begin = -Infinity
-  #used = 0
+  /** What the window has left. */
+  #free: number
 
   constructor(clock: Clock, limit: RateLimit) {
     this.#clock = clock
     this.#limit = limit
+    this.#free = limit.burst ?? limit.permits
   }
 
   async ask({ least, wanted }: RateAsk): Promise<RateAnswer> {
     this.#turn()
-    const left = this.#limit.permits - this.#used
-    const granted = left >= least ? Math.min(wanted, left) : 0
-    this.#used += granted
+    const granted = this.#free >= least ? Math.min(wanted, this.#free) : 0
+    this.#free -= granted
     const overAtMs = this.#begin + this.#limit.intervalMs
-    return { begin: this.#begin, granted, untilMs: overAtMs, free: left - granted, overAtMs }
+    return { begin: this.#begin, granted, untilMs: overAtMs, free: this.#free, overAtMs }
   }
 
   async free(): Promise<number> {
     this.#turn()
-    return this.#limit.permits - this.#used
+    return this.#free
   }
 
   async close(): Promise<void> {}
 
   #turn(): void {
     const now = this.#clock.now()
-    if (now < this.#begin + this.#limit.intervalMs) return
+    const { permits, intervalMs, burst = permits } = this.#limit
+    const passed = Math.floor((now - this.#begin) / intervalMs)
+    if (passed < 1) return
     this.#begin = now
-    this.#used = 0
+    this.#free = Math.min(burst, this.#free + passed * permits)
   }
 }

@@ -7,8 +7,8 @@
  * (CURATOR-311).
  */
 import { ClosedError, hasCode } from '../../src/api/errors.js'
-import type { Logger, NodeData, Session, Zk } from '../../src/api/zk.js'
-import { abortable, onAbort, quietController } from '../../src/runtime/abort.js'
+import type { NodeData, Session, Zk } from '../../src/api/zk.js'
+import { abortable, checkSignal, onAbort, quietController } from '../../src/runtime/abort.js'
 import { deferred } from '../../src/runtime/deferred.js'
 import { throwUnlessPassing } from '../kernel/enqueue.js'
 import { beforeRetry } from '../kernel/failure.js'
@@ -89,22 +89,36 @@ async function readOrNothing(
 }
 
 /**
- * Calls listeners with each new state, from the first listener to the last. What a listener throws is logged; so is why
- * the watching ended, if it did, and it begins again with the next listener.
+ * The values that the states of a znode stand for: to iterators, and to listeners, who are told of each from the first
+ * listener to the last. What a listener throws is logged. So is a state that stands for no value: listeners are told of the
+ * next one that does. And so is why the watching ended, if it did; it begins again with the next listener.
  */
-export class ChangeListeners<T> {
-  readonly #follow: (signal: AbortSignal) => AsyncIterable<T>
-  readonly #logger: Logger
+export class ValueChanges<T> {
+  readonly #zk: Zk
+  readonly #path: string
+  readonly #decode: (reading: Reading) => T
   readonly #listeners = new Set<(value: T) => void>()
   #controller: AbortController | undefined
 
-  constructor(logger: Logger, follow: (signal: AbortSignal) => AsyncIterable<T>) {
-    this.#logger = logger
-    this.#follow = follow
+  /** @param decode - throws for what is no value. */
+  constructor(zk: Zk, path: string, decode: (reading: Reading) => T) {
+    this.#zk = zk
+    this.#path = path
+    this.#decode = decode
+  }
+
+  /** See {@link nodeChanges}; rejects with what `decode` throws too. @throws TypeError for what is no signal. */
+  values({ signal }: { readonly signal?: AbortSignal | undefined }): AsyncGenerator<T, void> {
+    checkSignal(signal)
+    return this.#values(signal ?? quietController().signal)
+  }
+
+  async *#values(signal: AbortSignal): AsyncGenerator<T, void> {
+    for await (const reading of nodeChanges(this.#zk, this.#path, signal)) yield this.#decode(reading)
   }
 
   /** @throws TypeError for another event than `change`, and unless `listener` is a function. */
-  add(event: string, listener: (value: T) => void): () => void {
+  listen(event: string, listener: (value: T) => void): () => void {
     if (event !== 'change') throw new TypeError(`there is no event ${event}: only change`)
     if (typeof listener !== 'function') throw new TypeError('listener must be a function')
     const own = (value: T): void => listener(value)
@@ -120,20 +134,30 @@ export class ChangeListeners<T> {
 
   async #run(controller: AbortController): Promise<void> {
     try {
-      for await (const value of this.#follow(controller.signal)) this.#tell(value)
+      for await (const reading of nodeChanges(this.#zk, this.#path, controller.signal)) this.#tellOf(reading)
     } catch (error) {
-      this.#logger.error({ error }, 'a value can not be watched any more')
+      this.#say('a value can not be watched any more', error)
     }
     if (this.#controller === controller) this.#controller = undefined
   }
 
-  #tell(value: T): void {
+  #tellOf(reading: Reading): void {
+    let value: T
+    try {
+      value = this.#decode(reading)
+    } catch (error) {
+      return this.#say('there is no such value just now; listeners are told of the next one', error)
+    }
     for (const listener of [...this.#listeners]) {
       try {
         listener(value)
       } catch (error) {
-        this.#logger.error({ error }, 'a listener for changes of a value threw')
+        this.#say('a listener for changes of a value threw', error)
       }
     }
+  }
+
+  #say(what: string, error: unknown): void {
+    this.#zk.logger.error({ path: this.#path, error }, what)
   }
 }

@@ -9,7 +9,7 @@
  * served, as long as their window certainly lasts. What is left then is void.
  *
  * Invariants:
- * - In one window no more than `permits` are handed out, by all processes together. What a lost reply, a crash, an abort or a
+ * - In one window no more than `permits` are handed out, by all processes together, and with a `burst` what earlier ones left over. What a lost reply, a crash, an abort or a
  *   late answer leaves in doubt counts as handed out.
  * - One ask is under way at a time. While the window is known to have too little left none is: then all sleep until it is over.
  *
@@ -34,6 +34,11 @@ export interface RateLimiterOptions {
   readonly permits: number
   /** How long a window is, in milliseconds, 10 to 2^31 − 1. Many times the round trip to the servers. */
   readonly intervalMs: number
+  /**
+   * How many one window hands out at most, with what earlier ones have left over: those that nobody has taken are carried
+   * on, up to this. `permits` (default) to 2^31 − 1.
+   */
+  readonly burst?: number | undefined
   /**
    * So many are taken from the ensemble at a time, for later acquires in the same window. More: fewer requests, and more
    * that nobody else can have. Default 1: as many as are asked for.
@@ -65,6 +70,7 @@ export class RateLimiter implements AsyncDisposable {
   readonly path: string
   readonly permits: number
   readonly intervalMs: number
+  readonly burst: number
   readonly #zk: Zk
   readonly #batch: number
   readonly #scope: 'overall' | 'client'
@@ -85,19 +91,21 @@ export class RateLimiter implements AsyncDisposable {
    */
   constructor(zk: Zk, path: string, options: RateLimiterOptions) {
     validatePath(path)
-    const { permits, intervalMs, batch = 1, scope = 'overall', acl } = options
+    const { permits, intervalMs, batch = 1, scope = 'overall', acl, burst = permits } = options
     checkNumber(permits, 'permits', 1, MAX)
     checkNumber(intervalMs, 'intervalMs', LEAST_INTERVAL_MS, MAX)
+    checkNumber(burst, 'burst', permits, MAX)
     checkNumber(batch, 'batch', 1, permits)
     checkOneOf('scope', scope, ['overall', 'client'])
     if (acl !== undefined) validateAcl(acl)
     this.path = path
     this.permits = permits
     this.intervalMs = intervalMs
+    this.burst = burst
     this.#zk = zk
     this.#batch = batch
     this.#scope = scope
-    const limit = { permits, intervalMs }
+    const limit = { permits, intervalMs, burst }
     this.#source =
       scope === 'client' ? new LocalRate(zk.runtime.clock, limit) : new SharedRate({ zk, path, limit, acl })
   }
@@ -106,7 +114,7 @@ export class RateLimiter implements AsyncDisposable {
    * Resolves when `count` permits are handed out, all of one window. Within this object first come, first served; among
    * processes in no order. After an abort or a time limit what was asked for on its behalf serves others here, or lapses.
    *
-   * @param count - at most `permits`.
+   * @param count - at most `burst`, which is `permits` unless said otherwise. More than `permits` wait until so many are left over.
    * @throws RangeError for a bad count. TimeoutError. The signal's reason. ClosedError. ZkError (`DATA_INCONSISTENCY`) if the
    * znode has another limit or something else, and what else the server refuses.
    */
@@ -147,12 +155,14 @@ export class RateLimiter implements AsyncDisposable {
   /**
    * Rejects those who wait with `ClosedError`, and takes our marker off the server. What was taken and not handed out is not
    * given back: it lapses with its window. Idempotent.
+   *
+   * @param options - bounds on this wait only: the deletion goes on in the background.
    */
-  async close(): Promise<void> {
+  async close(options?: WaitOptions): Promise<void> {
     this.#isClosed = true
     this.#left = 0
     this.#rejectAll(this.#closed())
-    await this.#source.close()
+    await this.#source.close(options)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -160,12 +170,13 @@ export class RateLimiter implements AsyncDisposable {
   }
 
   async #take(count: number, options: WaitOptions, isOnce: boolean): Promise<boolean> {
-    checkNumber(count, 'count', 1, this.permits)
+    checkNumber(count, 'count', 1, this.burst)
     // What needs no server is not to fail for want of one.
     const bound = isOnce && this.#scope === 'client' ? { signal: options.signal } : options
     using attempt = new Attempt(this.#zk, 'acquire from', this.path, bound)
     attempt.signal.throwIfAborted()
     this.#throwIfClosed()
+    if (this.#zk.state === 'closed') throw new ClosedError()
     attempt.stage = 'waiting for its turn, the answer of a server or the next window'
     const waiter: Waiter = { count, isOnce, done: deferred(), from: undefined }
     this.#waiters.push(waiter)
@@ -227,6 +238,10 @@ export class RateLimiter implements AsyncDisposable {
     const serving = quietController()
     this.#serving = serving
     const { signal } = serving
+    // Whoever sleeps until the next window asks nobody, and would not hear of it.
+    const off = this.#zk.on('state', (state) => {
+      if (state === 'closed') this.#rejectAll(new ClosedError())
+    })
     try {
       while (this.#waiters.length > 0) {
         const pauseMs = this.#pauseMs()
@@ -239,6 +254,8 @@ export class RateLimiter implements AsyncDisposable {
       }
     } catch (error) {
       if (!signal.aborted) this.#rejectAll(error)
+    } finally {
+      off()
     }
     this.#serving = undefined
     // Whoever came while the last one left.
@@ -249,7 +266,7 @@ export class RateLimiter implements AsyncDisposable {
     const atHand = this.#atHand()
     const sum = this.#waiters.reduce((total, { count }) => total + count, 0)
     const least = (this.#waiters[0]?.count ?? 1) - atHand
-    const wanted = Math.max(least, Math.min(Math.max(sum - atHand, this.#batch), this.permits))
+    const wanted = Math.max(least, Math.min(Math.max(sum - atHand, this.#batch), this.burst))
     const asking = this.#waiters.filter(({ isOnce }) => isOnce)
     try {
       this.#heard(await this.#source.ask({ least, wanted }, { signal }))

@@ -26,5 +26,5 @@ export interface RateSource {
   ask(ask: RateAsk, options: WaitOptions): Promise<RateAnswer>
   /** What the latest window has left. */
   free(options: WaitOptions): Promise<number>
-  close(): Promise<void>
+  close(options?: WaitOptions): Promise<void>
 }

@@ -61,11 +61,11 @@ export class SharedRate implements RateSource {
     const sentAt = this.#clock.now()
     const window = this.#windowOf(current)
     const overAtMs = this.#overAt(window)
-    const free = this.#limit.permits - window.used
+    const { free } = window
     if (overAtMs !== undefined && sentAt < overAtMs && least > free)
       return { answer: () => ({ begin: window.begin, granted: 0, untilMs: sentAt, free, overAtMs }) }
-    const { begin, used } = window
-    const value = { ...this.#limit, begin, used, ask: wanted, least }
+    const { begin, used, carried } = window
+    const value = { ...this.#limit, begin, used, carried, ask: wanted, least }
     return {
       write: { value },
       answer: (as) => this.#heard(windowOf(value, Number(as?.mtime)), Number(as?.mtime), sentAt),
@@ -73,7 +73,7 @@ export class SharedRate implements RateSource {
   }
 
   #heard(window: RateWindow, mtime: number, sentAt: number): RateAnswer {
-    const { permits, intervalMs } = this.#limit
+    const { intervalMs } = this.#limit
     const heardAt = this.#clock.now()
     this.#time.observe(sentAt, heardAt, mtime)
     const leftMs = window.begin + intervalMs - mtime
@@ -82,7 +82,7 @@ export class SharedRate implements RateSource {
       granted: window.granted,
       // The leader's clock may have been almost a millisecond past what it wrote, and be a little faster than ours.
       untilMs: sentAt + leftMs * (1 - DRIFT) - 1,
-      free: permits - window.used,
+      free: window.free,
       overAtMs: this.#overAt(window) ?? heardAt + leftMs,
     }
   }
@@ -103,21 +103,23 @@ export class SharedRate implements RateSource {
     const window = this.#windowOf(current)
     const overAtMs = this.#overAt(window)
     const isOver = overAtMs !== undefined && this.#clock.now() >= overAtMs
-    return this.#limit.permits - (isOver ? 0 : window.used)
+    const { permits, burst = permits } = this.#limit
+    return isOver ? Math.min(burst, window.free + permits) : window.free
   }
 
   #windowOf({ value, as }: Current<RateRecord>): RateWindow {
-    const { permits, intervalMs } = this.#limit
-    if (value.permits !== permits || value.intervalMs !== intervalMs) {
-      const message =
-        `${this.#path} has a limit of ${value.permits} permits in ${value.intervalMs} ms, ` +
-        `and this process was given ${permits} in ${intervalMs} ms`
+    if (inWords(value) !== inWords(this.#limit)) {
+      const message = `${this.#path} has a limit of ${inWords(value)}, and this process was given ${inWords(this.#limit)}`
       throw new ZkError('DATA_INCONSISTENCY', message, { path: this.#path })
     }
     return windowOf(value, Number(as?.mtime ?? 0))
   }
 
-  async close(): Promise<void> {
-    await this.#cell.close()
+  async close(options?: WaitOptions): Promise<void> {
+    await this.#cell.close(options)
   }
+}
+
+function inWords({ permits, intervalMs, burst = permits }: RateLimit): string {
+  return `${permits} permits in ${intervalMs} ms${burst === permits ? '' : ` with bursts of ${burst}`}`
 }

@@ -2,7 +2,7 @@
  * A value that processes share and watch, changed by compare-and-set on its *state*, not on its bytes: Curator's SharedValue
  * (and, with the format `int32`, what its SharedCount reads).
  *
- * On the server: `path`, persistent, with the value in its data, by default as raw bytes. A state is told by the transaction
+ * On the server: `path`, persistent, with the value's bytes as its data (Curator's are raw: `bytesCodec`). A state is told by the transaction
  * that wrote it (czxid and mzxid), never by the version: that can be 0 or negative, and comes again when the znode is made
  * again (CURATOR-329, 688). Changes: cell.ts, one write each.
  */
@@ -10,14 +10,13 @@ import type { Acl } from '../../src/api/acl.js'
 import { validateAcl } from '../../src/api/acl.js'
 import { validatePath } from '../../src/api/path.js'
 import type { Zk } from '../../src/api/zk.js'
-import { checkSignal, quietController } from '../../src/runtime/abort.js'
 import type { WaitOptions } from '../kernel/attempt.js'
 import { checkOneOf } from '../kernel/check.js'
 import { checkCodec, type ItemCodec } from '../kernel/codec.js'
 import { Cell, type Current, type Step } from './cell.js'
 import type { WrittenAs } from './cell-access.js'
 import { bytesOf, decodeOrThrow } from './decode.js'
-import { ChangeListeners, nodeChanges } from './node-changes.js'
+import { ValueChanges } from './node-changes.js'
 
 /** A value and which write of it this is. */
 export interface Versioned<T> {
@@ -43,11 +42,10 @@ export interface SharedValueOptions<T> {
 
 export class SharedValue<T> implements AsyncDisposable {
   readonly path: string
-  readonly #zk: Zk
   readonly #codec: ItemCodec<T>
   readonly #initial: { readonly value: T } | undefined
   readonly #cell: Cell<T>
-  readonly #listeners: ChangeListeners<Versioned<T>>
+  readonly #changes: ValueChanges<Versioned<T>>
 
   /** @throws TypeError, RangeError for a bad path or ACL, and what the codec throws for the initial value. */
   constructor(zk: Zk, path: string, options: SharedValueOptions<T>) {
@@ -58,12 +56,13 @@ export class SharedValue<T> implements AsyncDisposable {
     checkCodec(codec)
     if (initial !== undefined) codec.encode(initial)
     this.path = path
-    this.#zk = zk
     this.#codec = codec
     this.#initial = initial === undefined ? undefined : { value: initial }
     const node = { zk, path, codec, initial: this.#initial, acl }
     this.#cell = new Cell({ ...node, markers: lostReplies === 'marker', combine: false })
-    this.#listeners = new ChangeListeners(zk.logger, (signal) => this.changes({ signal }))
+    this.#changes = new ValueChanges(zk, path, ({ data, as }) =>
+      stateOf({ value: decodeOrThrow(node, data), as }),
+    )
   }
 
   /** The value now, in sync with the leader. */
@@ -111,27 +110,22 @@ export class SharedValue<T> implements AsyncDisposable {
   }
 
   /** The state now, then each newer one that is seen: as `Counter.changes`. */
-  async *changes(
-    options: { readonly signal?: AbortSignal | undefined } = {},
-  ): AsyncGenerator<Versioned<T>, void> {
-    checkSignal(options.signal)
-    const node = { path: this.path, codec: this.#codec, initial: this.#initial }
-    for await (const { data, as } of nodeChanges(
-      this.#zk,
-      this.path,
-      options.signal ?? quietController().signal,
-    ))
-      yield stateOf({ value: decodeOrThrow(node, data), as })
+  changes(options: { readonly signal?: AbortSignal | undefined } = {}): AsyncGenerator<Versioned<T>, void> {
+    return this.#changes.values(options)
   }
 
   /** Calls `listener` with the state and with each newer one. Returns the way to stop. */
   on(event: 'change', listener: (state: Versioned<T>) => void): () => void {
-    return this.#listeners.add(event, listener)
+    return this.#changes.listen(event, listener)
   }
 
-  /** Deletes our marker now rather than after some idle seconds. The handle can still be used. */
-  async close(): Promise<void> {
-    await this.#cell.close()
+  /**
+   * Deletes our marker now rather than after some idle seconds. The handle can still be used.
+   *
+   * @param options - bounds on this wait only: the deletion goes on in the background.
+   */
+  async close(options?: WaitOptions): Promise<void> {
+    await this.#cell.close(options)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

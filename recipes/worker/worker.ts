@@ -106,9 +106,13 @@ export class Worker<T> implements AsyncDisposable {
     })
   }
 
-  /** Resolves when it has stopped, for whatever reason: `stop()`, `kill()`, or the end of the client. Never rejects. */
-  async done(): Promise<void> {
-    await this.#ended.promise
+  /**
+   * Resolves when it has stopped, for whatever reason: `stop()`, `kill()`, or the end of the client.
+   *
+   * @throws TimeoutError, or the signal's reason; nothing else.
+   */
+  async done(options: WaitOptions = {}): Promise<void> {
+    await this.#untilEnded('wait for the end', options)
   }
 
   /**
@@ -118,20 +122,27 @@ export class Worker<T> implements AsyncDisposable {
    * @throws TimeoutError, or the signal's reason: it goes on stopping; `kill()` ends it.
    */
   async stop(options: WaitOptions = {}): Promise<void> {
-    using attempt = new Attempt(this.queue.zk, 'stop', this.queue.path, options)
+    await this.#untilEnded('stop', options, () => this.#halt())
+  }
+
+  async #untilEnded(what: string, options: WaitOptions, begin: () => void = () => undefined): Promise<void> {
+    using attempt = new Attempt(this.queue.zk, what, this.queue.path, options)
     attempt.stage = 'waiting for handlers to end'
-    this.#halt()
+    begin()
     await abortable(this.#ended.promise, attempt.signal)
   }
 
   /**
    * Takes no more, aborts the handlers' signals and gives their items back at once, without waiting for the handlers: one
    * that does not listen to its signal runs on beside whoever takes its item next. Resolves when all is given back.
+   *
+   * @throws TimeoutError, or the signal's reason: the giving back goes on in the background.
    */
-  async kill(): Promise<void> {
-    this.#halt()
-    this.#killed.abort(new Error('the worker was killed'))
-    await this.#ended.promise
+  async kill(options: WaitOptions = {}): Promise<void> {
+    await this.#untilEnded('kill', options, () => {
+      this.#halt()
+      this.#killed.abort(new Error('the worker was killed'))
+    })
   }
 
   #halt(): void {

@@ -15,7 +15,7 @@ export interface Clock {
   now(): number
   /** Milliseconds since the Unix epoch. May step in both directions. */
   wall(): number
-  /** Calls `fn` once, `ms` milliseconds from now (never before; clamped to what the platform's timers hold). */
+  /** Calls `fn` once, `ms` milliseconds from now, never before, however long that is. */
   setTimer(ms: number, fn: () => void): Timer
   /** Calls `fn` at the end of the current tick, after the promise continuations that are already queued. */
   defer(fn: () => void): void
@@ -28,8 +28,14 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
   setTimer(ms, fn) {
-    const handle = setTimeout(fn, Math.min(Math.max(ms, 0), MAX_TIMER_MS))
-    return { cancel: () => clearTimeout(handle) }
+    if (ms <= MAX_TIMER_MS) {
+      const handle = setTimeout(fn, Math.max(ms, 0))
+      return { cancel: () => clearTimeout(handle) }
+    }
+    let rest: Timer = systemClock.setTimer(MAX_TIMER_MS, () => {
+      rest = systemClock.setTimer(ms - MAX_TIMER_MS, fn)
+    })
+    return { cancel: () => rest.cancel() }
   },
   defer: (fn) => process.nextTick(fn),
 }

@@ -64,6 +64,22 @@ test('of 0 it is open from the start; without a count it must be there', async (
   expect(() => new CountDownLatch(s.zks[0]!, PATH, { count: -1 })).toThrow(RangeError)
 })
 
+test.each([Buffer.alloc(0), Buffer.from('42'), Buffer.from([255, 255, 255, 255])])(
+  'what is no count is said to be none, and changed by nobody: %j',
+  async (data) => {
+    await using s = await stage(1)
+    await s.cluster.until(s.zks[0]!.ensurePath(TOP))
+    await s.cluster.until(s.zks[0]!.create(PATH, data))
+    const [latch] = s.latches
+    const calls = [async () => latch!.wait(), async () => latch!.countDown(), async () => latch!.count()]
+    for (const call of calls)
+      await expect(s.cluster.until(call() as Promise<unknown>)).rejects.toMatchObject({
+        code: 'DATA_INCONSISTENCY',
+      })
+    expect((await s.cluster.until(s.zks[0]!.get(PATH))).data).toEqual(data)
+  },
+)
+
 test('fifty at once, each counted', async () => {
   await using s = await stage(10, 50)
   const all = s.latches.flatMap((latch) => Array.from({ length: 5 }, async () => latch.countDown()))

@@ -272,7 +272,38 @@ test('a record that is none is never overwritten: the job does not run, and the 
   expect(crons.cluster.log.some(({ level, message }) => level === 'error' && /not run/.test(message))).toBe(
     true,
   )
-  await expect(crons.cluster.until(crons.crons[0]!.jobs())).rejects.toThrow(/holds no record/)
+  await expect(crons.cluster.until(crons.crons[0]!.jobs())).rejects.toMatchObject({
+    code: 'DATA_INCONSISTENCY',
+    path: `${CRON}/jobs/mine`,
+  })
+})
+
+test('a record that is one in parts only is none either', async () => {
+  await using crons = await Crons.start(1)
+  const [zk, cron] = [crons.zks[0]!, crons.crons[0]!]
+  await crons.cluster.until(zk.ensurePath(`${CRON}/jobs`))
+  const run = { id: 'a', due: 0, startedAt: 0, by: 'p', fencingToken: '7', outcome: 'done' }
+  const sound = { cursor: 0, pattern: '* * * * *', timezone: 'UTC', runs: [run] }
+  await crons.cluster.until(zk.create(`${CRON}/jobs/a`, JSON.stringify(sound)))
+  expect(await crons.cluster.until(cron.jobs())).toHaveLength(1)
+  for (const wrong of [
+    { pattern: 'never' },
+    { pattern: 5 },
+    { timezone: 'Mars/Base' },
+    { runs: [null] },
+    { runs: [{ ...run, fencingToken: 'seven' }] },
+    { runs: [{ ...run, due: 'soon' }] },
+  ]) {
+    await crons.cluster.until(zk.set(`${CRON}/jobs/a`, JSON.stringify({ ...sound, ...wrong })))
+    await expect(crons.cluster.until(cron.jobs())).rejects.toMatchObject({ code: 'DATA_INCONSISTENCY' })
+  }
+})
+
+test('children that no job can have made are nobody’s jobs', async () => {
+  await using crons = await Crons.start(1)
+  for (const name of ['100%', '%zz', 'a%2fb'])
+    await crons.cluster.until(crons.zks[0]!.ensurePath(`${CRON}/jobs/${name}`))
+  expect(await crons.cluster.until(crons.crons[0]!.jobs())).toEqual([])
 })
 
 test('a record that an operator deletes is made again', async () => {

@@ -5,6 +5,7 @@
  */
 import { connect, LeaderLatch, NoAuthError, type Client } from 'latchkey'
 import { expect, test } from 'vitest'
+import { Janitor } from '../../recipes/kernel/janitor.js'
 import { Cluster, EXPIRY_MS, SESSION_MS, TICK_MS } from './cluster.js'
 
 const PATH = '/app/leader'
@@ -188,8 +189,9 @@ test('18: closed during the create, it leaves no znode, whenever the close comes
     const starting = latch.start().catch((error: unknown) => error)
     await cluster.pass(afterMs)
     await cluster.until(latch.close())
+    // The close itself waits until the server has confirmed that the znode is gone.
+    expect(Janitor.of(zk).pending).toBe(0)
     await cluster.until(starting)
-    await cluster.pass(50)
     expect(latch.state.status).toBe('closed')
     await cluster.expectNothingLeft(PATH)
   }

@@ -2,7 +2,7 @@
 import { ClosedError, LeaderLatch, type Client, type LatchState, type LeaderLatchOptions } from 'latchkey'
 import type { StartServerOptions } from 'latchkey/server'
 import { expect, test } from 'vitest'
-import { Cluster, EXPIRY_MS } from './cluster.js'
+import { Cluster, EXPIRY_MS, requestsOf } from './cluster.js'
 
 const PATH = '/app/leader'
 
@@ -242,6 +242,17 @@ test('abort or time limit of a start leave nothing behind, and the latch is clos
   cluster.control.resumeAccepting()
   await cluster.pass(EXPIRY_MS)
   await cluster.expectNothingLeft(PATH)
+})
+
+test('started with a signal that has aborted it sends nothing, and is closed', async () => {
+  await using staged = await stage(1)
+  const { cluster, zks, latches } = staged
+  const requests = requestsOf(cluster, zks[0]!)
+  const start = latches[0]!.start({ signal: AbortSignal.abort(new Error('too late')) })
+  await expect(cluster.until(start)).rejects.toThrow('too late')
+  await cluster.quiet()
+  expect(requests).toEqual([])
+  expect(latches[0]!.state.status).toBe('closed')
 })
 
 test('closing the client fails the latch with ClosedError, and lets the next one lead', async () => {

@@ -79,6 +79,27 @@ describe('dead letters', () => {
     expect(await cluster.until(queue.deadLetters.list())).toMatchObject([{ bytes: Buffer.from('x') }])
   })
 
+  test('bytes that are no item hide nothing from those who look', async () => {
+    await using stage = await queueStage(1)
+    const { cluster, zks } = stage
+    const queue = new Queue<number>(zks[0]!, JOBS)
+    await cluster.until(queue.put(1))
+    await cluster.until(queue.put(2))
+    const [segment] = (await cluster.children(`${JOBS}/ready`))!
+    const [first] = (await cluster.children(`${JOBS}/ready/${segment}`))!.sort((a, b) =>
+      a.slice(-10).localeCompare(b.slice(-10)),
+    )
+    await cluster.until(zks[0]!.set(`${JOBS}/ready/${segment}/${first}`, 'garbage'))
+    expect(await cluster.until(queue.peek())).toMatchObject({ item: 2 })
+    await cluster.until(zks[0]!.ensurePath(`${JOBS}/dead/ready/80000000.0000000000`))
+    const letter = `${JOBS}/dead/ready/80000000.0000000000/x-0000000000`
+    await cluster.until(zks[0]!.create(letter, 'garbage'))
+    const [found] = await cluster.until(queue.deadLetters.list())
+    expect(found).toMatchObject({ path: letter, item: undefined, attempts: 0 })
+    expect(found!.bytes.toString()).toBe('garbage')
+    expect(await cluster.until(queue.deadLetters.remove(found!))).toBe(true)
+  })
+
   test('what was given up can be put again', async () => {
     await using stage = await queueStage(1)
     const { cluster, zks } = stage

@@ -11,6 +11,8 @@ interface Window {
   untilMs: number
   /** By the asks that the server applied. */
   granted: number
+  /** What it may grant: the permits, and what was carried on to it. */
+  readonly room: number
   /** To callers. */
   handedOut: number
 }
@@ -27,6 +29,7 @@ const KEPT = 32
 
 export class RateModel {
   readonly #permits: number
+  readonly #burst: number
   readonly #intervalMs: number
   readonly #fail: (why: string) => void
   #windows: Window[] = []
@@ -34,8 +37,9 @@ export class RateModel {
   /** What the server granted and nobody was handed: that is allowed, but says how much is lost. */
   granted = 0
 
-  constructor(permits: number, intervalMs: number, fail: (why: string) => void) {
+  constructor(permits: number, intervalMs: number, fail: (why: string) => void, burst = permits) {
     this.#permits = permits
+    this.#burst = burst
     this.#intervalMs = intervalMs
     this.#fail = fail
   }
@@ -50,13 +54,17 @@ export class RateModel {
     const last = this.#windows.at(-1)
     if (last !== undefined && (begin !== last.begin || used !== last.granted))
       this.#fail(`an ask on top of ${begin}/${used}, where ${last.begin}/${last.granted} stands`)
-    if (last === undefined || time - last.begin >= this.#intervalMs)
-      this.#windows.push({ begin: time, fromMs: atMs, untilMs: 0, granted: 0, handedOut: 0 })
+    if (last === undefined || time - last.begin >= this.#intervalMs) {
+      const passed = last === undefined ? Infinity : Math.floor((time - last.begin) / this.#intervalMs)
+      const left = last === undefined ? 0 : last.room - last.granted
+      const room = Math.min(this.#burst, left + passed * this.#permits)
+      this.#windows.push({ begin: time, fromMs: atMs, untilMs: 0, granted: 0, room, handedOut: 0 })
+    }
     const now = this.#windows.at(-1)
     if (now === undefined) return
     now.begin = Math.min(now.begin, time)
     now.untilMs = Math.max(now.untilMs, atMs + now.begin + this.#intervalMs - time)
-    const free = this.#permits - now.granted
+    const free = now.room - now.granted
     const grant = least > free ? 0 : Math.min(ask, free)
     now.granted += grant
     this.granted += grant

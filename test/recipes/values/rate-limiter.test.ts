@@ -25,19 +25,32 @@ describe('a window', () => {
   const record = { ...LIMIT, begin: 1_000, used: 3, ask: 4, least: 1 }
 
   test('grants what is left of it', () => {
-    expect(windowOf(record, 1_999)).toEqual({ begin: 1_000, used: 5, granted: 2 })
+    expect(windowOf(record, 1_999)).toMatchObject({ begin: 1_000, used: 5, granted: 2, free: 0 })
   })
 
   test('grants nothing if that is too little', () => {
-    expect(windowOf({ ...record, least: 3 }, 1_999)).toEqual({ begin: 1_000, used: 3, granted: 0 })
+    expect(windowOf({ ...record, least: 3 }, 1_999)).toMatchObject({
+      begin: 1_000,
+      used: 3,
+      granted: 0,
+      free: 2,
+    })
   })
 
   test('gives way to a new one at its end', () => {
-    expect(windowOf(record, 2_000)).toEqual({ begin: 2_000, used: 4, granted: 4 })
+    expect(windowOf(record, 2_000)).toMatchObject({ begin: 2_000, used: 4, granted: 4, free: 1 })
   })
 
   test('goes on from where the clock was set back to, with what was taken', () => {
-    expect(windowOf(record, 400)).toEqual({ begin: 400, used: 5, granted: 2 })
+    expect(windowOf(record, 400)).toMatchObject({ begin: 400, used: 5, granted: 2 })
+  })
+
+  test('carries on what is left over, up to the burst, and whole intervals without an ask like unused windows', () => {
+    const burst = { ...record, burst: 12, ask: 12 }
+    expect(windowOf(burst, 2_000)).toEqual({ begin: 2_000, used: 7, carried: 2, granted: 7, free: 0 })
+    expect(windowOf(burst, 3_500)).toEqual({ begin: 3_500, used: 12, carried: 7, granted: 12, free: 0 })
+    expect(windowOf({ ...burst, used: 7, carried: 2 }, 2_000)).toMatchObject({ carried: 0, granted: 5 })
+    expect(windowOf({ ...burst, least: 9 }, 2_000)).toMatchObject({ carried: 2, granted: 0, free: 7 })
   })
 
   test('whatever the leader’s clock does, begins an interval after the last by that clock, and grants no more than there are', () => {
@@ -107,6 +120,70 @@ describe('RateLimiter', () => {
     expect(watch.model.handedOut).toBeGreaterThan(60)
     expect(watch.model.handedOut).toBeLessThanOrEqual(105)
   })
+
+  test('with a burst, what is left over may be had at once later, and never more than that', async () => {
+    await using s = await stage(2, { ...LIMIT, burst: 12 })
+    const { cluster, watch, limiters } = s
+    const [one, other] = limiters
+    // At first the burst is full.
+    await cluster.until(watch.take(one!, 12))
+    expect(await cluster.until(watch.try(other!))).toBe(false)
+    const begun = cluster.clock.now()
+    await cluster.until(watch.take(one!, 9))
+    // 5 a second: 9 are there after two.
+    expect(cluster.clock.now() - begun).toBeGreaterThan(1_900)
+    expect(cluster.clock.now() - begun).toBeLessThan(2_500)
+    await cluster.pass(60_000)
+    expect(await cluster.until(watch.try(other!, 12))).toBe(true)
+    expect(await cluster.until(watch.try(one!))).toBe(false)
+    watch.check()
+  })
+
+  test('with a burst, eight processes together never get more', async () => {
+    await using s = await stage(8, { ...LIMIT, batch: 2, burst: 12 })
+    const { cluster, watch, limiters } = s
+    const random = seededRandom(8)
+    const stop = quietController()
+    const work = limiters.map(async (limiter) => {
+      while (!stop.signal.aborted)
+        await watch.take(limiter, 1 + Math.floor(random.next() * 8), stop).catch((error: unknown) => {
+          if (!stop.signal.aborted) throw error
+        })
+    })
+    await cluster.pass(20_000)
+    stop.abort(new Error('enough'))
+    await cluster.until(Promise.all(work))
+    watch.check()
+    expect(watch.model.handedOut).toBeGreaterThan(60)
+    expect(watch.model.handedOut).toBeLessThanOrEqual(112)
+  })
+
+  test('with a burst, for each client', async () => {
+    await using s = await stage(1, { ...LIMIT, burst: 8, scope: 'client' })
+    const { cluster, limiters } = s
+    const [limiter] = limiters
+    await cluster.until(limiter!.acquire(8))
+    await cluster.pass(1_500)
+    expect(await limiter!.remaining()).toBe(5)
+    await cluster.pass(1_500)
+    expect(await limiter!.remaining()).toBe(8)
+    expect(await cluster.until(limiter!.tryAcquire(8))).toBe(true)
+  })
+
+  test.each(['overall', 'client'] as const)(
+    'when the client is closed those who wait hear of it at once, and no timer is left: %s',
+    async (scope) => {
+      await using s = await stage(1, { permits: 1, intervalMs: 3_600_000, scope })
+      const { cluster, limiters, zks } = s
+      const [limiter] = limiters
+      await cluster.until(limiter!.acquire())
+      const waiting = limiter!.acquire().catch((error: unknown) => error)
+      await cluster.quiet()
+      await cluster.until(zks[0]!.close())
+      expect(await cluster.until(waiting, 1_000)).toMatchObject({ code: 'CLOSED' })
+      await expect(limiter!.acquire()).rejects.toMatchObject({ code: 'CLOSED' })
+    },
+  )
 
   test('a process that comes late to an old window waits for nothing', async () => {
     await using s = await stage(2)
@@ -281,7 +358,7 @@ describe('RateLimiter', () => {
     const { cluster, watch, zks } = s
     await cluster.until(watch.take(s.limiters[0]!))
     const other = new RateLimiter(zks[0]!, PATH, { permits: 6, intervalMs: 1_000 })
-    const message = `${PATH} has a limit of 5 permits in 1000 ms, and this process was given 6 in 1000 ms`
+    const message = `${PATH} has a limit of 5 permits in 1000 ms, and this process was given 6 permits in 1000 ms`
     for (const call of [() => other.acquire(), () => other.tryAcquire(), () => other.remaining()])
       await expect(cluster.until<unknown>(call())).rejects.toMatchObject({
         code: 'DATA_INCONSISTENCY',

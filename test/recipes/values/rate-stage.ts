@@ -1,5 +1,5 @@
 /** A cluster with a model of the limit that sees everything. */
-import type { RateLimiter, WaitOptions } from 'latchkey'
+import type { RateLimiter, RateLimiterOptions, WaitOptions } from 'latchkey'
 import { expect } from 'vitest'
 import { RateModel } from '../../support/rate-model.js'
 import type { Cluster } from '../cluster.js'
@@ -11,9 +11,12 @@ export class RateWatch {
   readonly failures: string[] = []
   readonly #cluster: Cluster
 
-  constructor(cluster: Cluster, { permits, intervalMs }: { permits: number; intervalMs: number }) {
+  constructor(
+    cluster: Cluster,
+    { permits, intervalMs, burst }: Pick<RateLimiterOptions, 'permits' | 'intervalMs' | 'burst'>,
+  ) {
     this.#cluster = cluster
-    this.model = new RateModel(permits, intervalMs, (why) => void this.failures.push(why))
+    this.model = new RateModel(permits, intervalMs, (why) => void this.failures.push(why), burst)
     cluster.control.onApply(({ body, time }) => {
       for (const change of body.type === 'multi' ? body.changes : [body])
         if (change.type === 'setData' && change.path === PATH)

@@ -1,6 +1,7 @@
 import {
   AtomicValue,
   bytesCodec,
+  Counter,
   IdGenerator,
   jsonCodec,
   SharedValue,
@@ -60,6 +61,43 @@ describe('AtomicValue', () => {
     const update = value.update((old) => old)
     await expect(s.cluster.until(update)).rejects.toMatchObject({ code: 'DATA_INCONSISTENCY' })
     await expect(s.cluster.until(value.get())).rejects.toMatchObject({ code: 'DATA_INCONSISTENCY' })
+  })
+
+  test('what is no such value is put right by a set, and does not take down what is written along with it', async () => {
+    await using s = await stage(1)
+    const zk = s.zks[0]!
+    await s.cluster.until(zk.ensurePath('/app'))
+    await s.cluster.until(zk.create(PATH, '{broken'))
+    const value = new AtomicValue(zk, PATH, config)
+    const update = value.update((old) => old).catch((error: unknown) => error)
+    const next = { level: 'warn', seen: [1] }
+    const set = value.set(next)
+    expect(await s.cluster.until(update)).toMatchObject({ code: 'DATA_INCONSISTENCY' })
+    await s.cluster.until(set)
+    expect(await s.cluster.until(value.get())).toEqual(next)
+    await s.cluster.until(zk.set(PATH, '{broken again'))
+    const shared = new SharedValue(zk, PATH, config)
+    expect((await s.cluster.until(shared.set(next))).value).toEqual(next)
+    const counter = new Counter(zk, PATH)
+    await s.cluster.until(counter.set(7n))
+    expect(await s.cluster.until(counter.get())).toBe(7n)
+  })
+
+  test('listeners are told of the next sound value after one that is none', async () => {
+    await using s = await stage(1)
+    const zk = s.zks[0]!
+    const value = new AtomicValue(zk, PATH, config)
+    const seen: string[] = []
+    const stop = value.on('change', ({ level }) => seen.push(level))
+    await s.cluster.until(value.set({ level: 'one', seen: [] }))
+    await s.cluster.quiet()
+    await s.cluster.until(zk.set(PATH, '{broken'))
+    await s.cluster.quiet()
+    await s.cluster.until(value.set({ level: 'two', seen: [] }))
+    await s.cluster.quiet()
+    stop()
+    expect(seen.slice(-2)).toEqual(['one', 'two'])
+    expect(s.cluster.log.filter(({ level }) => level === 'error')).toHaveLength(1)
   })
 })
 
