@@ -1,13 +1,15 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { MAX_TIMER_MS, systemClock } from '../../src/runtime/clock.js'
+import { MAX_TIMER_MS, systemClock, type Clock } from '../../src/runtime/clock.js'
 
 const DAY_MS = 86_400_000
+// On fake timers.
+const clock: Clock = systemClock
 
 test('a timer of more days than Node’s timers hold fires at its time, and not before', () => {
   vi.useFakeTimers()
   onTestFinished(() => void vi.useRealTimers())
   const fired = vi.fn()
-  systemClock.setTimer(60 * DAY_MS, fired)
+  clock.setTimer(60 * DAY_MS, fired)
   vi.advanceTimersByTime(60 * DAY_MS - 1)
   expect(fired).not.toHaveBeenCalled()
   vi.advanceTimersByTime(1)
@@ -19,7 +21,7 @@ test('it can be cancelled at any time', () => {
   vi.useFakeTimers()
   onTestFinished(() => void vi.useRealTimers())
   const fired = vi.fn()
-  const timers = [1, 60, 60].map((days) => systemClock.setTimer(days * DAY_MS, fired))
+  const timers = [1, 60, 60].map((days) => clock.setTimer(days * DAY_MS, fired))
   timers[0]!.cancel()
   timers[1]!.cancel()
   vi.advanceTimersByTime(MAX_TIMER_MS + 1)
