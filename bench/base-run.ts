@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { runCommand } from './command.js'
+import { productCommit } from './header.js'
 import type { History } from './history.js'
 import { runsIn, type Run } from './records.js'
 
@@ -33,10 +34,14 @@ export async function pairsWith(base: string | undefined, history: History): Pro
 }
 
 async function ofCommit(commit: string, bench: string, runs: readonly Run[]): Promise<readonly Run[]> {
-  const named = runs.filter(({ header }) => isSameCommit(header.commit.replace('+', ''), commit))
-  if (named.length > 0) return named
-  // `--` is refused by git show: a revision that looks like an option never gets there.
+  // Such a revision would be taken for an option of git.
   if (commit.startsWith('-')) throw new TypeError(`${commit} is no commit`)
+  const product = await productCommit(commit)
+  const named = runs.filter(({ header }) => {
+    const own = header.commit.replace('+', '')
+    return isSameCommit(own, commit) || (product !== undefined && isSameCommit(own, product))
+  })
+  if (named.length > 0) return named
   const text = await runCommand('git', ['show', `${commit}:bench/history/${bench}.jsonl`]).catch(() => '')
   return runsIn(text)
 }

@@ -7,7 +7,7 @@ export interface Header {
   readonly kind: 'header'
   readonly bench: string
   readonly date: string
-  /** `+` for a tree that differs from the commit. */
+  /** The last that changed the product. `+` if the tree differs from it. */
   readonly commit: string
   readonly node: string
   readonly machine: string
@@ -29,7 +29,7 @@ export async function headerOf(
   options: BenchOptions,
   found: Pick<Header, 'servers' | 'versions' | 'missing' | 'load'>,
 ): Promise<Header> {
-  const commit = (await firstLine('git', ['rev-parse', '--short', 'HEAD'])) ?? 'unknown'
+  const commit = (await productCommit('HEAD')) ?? 'unknown'
   const changes = (await firstLine('git', ['status', '--porcelain', '--', 'src', 'recipes'])) ?? ''
   const processors = cpus()
   const kernel = /^\d+\.\d+/.exec(release())?.[0] ?? ''
@@ -47,6 +47,12 @@ export async function headerOf(
     ...found,
     loadAfter: loadNow(),
   }
+}
+
+/** The last commit, seen from this one, that changed what is measured. Undefined if git knows no such commit. */
+export async function productCommit(revision: string): Promise<string | undefined> {
+  const line = await firstLine('git', ['log', '-1', '--format=%h', revision, '--', 'src', 'recipes'])
+  return line === '' ? undefined : line
 }
 
 export const loadNow = (): number => Math.round((loadavg()[0] ?? 0) * 100) / 100

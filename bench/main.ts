@@ -42,7 +42,7 @@ async function measure(options: BenchOptions): Promise<Run> {
   if (bench === 'fail-over') return runFailOver(options)
   if (bench === 'memory') return runMemory(options)
   if (bench === 'server') return runServers(options)
-  if (bench === 'waiters') return countWaiters(options, 'all')
+  if (bench === 'waiters') return countWaiters(options)
   return runBench(bench, options)
 }
 

@@ -1,16 +1,18 @@
 /**
- * What a hand-over costs as the waiters grow: events and requests, counted by the server. These are counts, not times,
- * so the embedded server serves.
+ * What a hand-over costs as the waiters grow: events and requests, counted by the server, and bytes on all connections.
+ * These are counts, so the embedded server serves; it is in the same process as the waiters, so the latencies are those of both.
  */
 import { setImmediate } from 'node:timers/promises'
 import { connect, MultiLock, Mutex, ReadWriteLock, Semaphore, type Client } from 'latchkey'
 import { TestServer } from 'latchkey/testing'
+import { countBytesTo } from './byte-counter.js'
 import { fourLetterWord } from './four-letter-word.js'
 import { headerOf, loadNow } from './header.js'
 import type { BenchOptions } from './options.js'
 import type { Count, Run } from './records.js'
+import { quantile } from './statistics.js'
 
-const SIZES = [2, 16, 128, 1024]
+const SIZES = [1, 2, 16, 128, 1024, 5000]
 const CLIENTS = 8
 const HAND_OVERS = 50
 const LOCK = '/bench/lock'
@@ -66,59 +68,104 @@ const semaphores: readonly Contended[] = [
   },
 ]
 
-const subjects = {
-  mutex: [mutex],
-  semaphore: semaphores,
-  /** Each kind of lock, and the semaphore in both its layouts. */
-  all: [mutex, ...sharedLocks, ...semaphores],
-} as const
+/** Each kind of lock, and the semaphore in both its layouts. */
+const all: readonly Contended[] = [mutex, ...sharedLocks, ...semaphores]
 
-export async function countWaiters(options: BenchOptions, what: keyof typeof subjects): Promise<Run> {
+export async function countWaiters(options: BenchOptions): Promise<Run> {
   const load = loadNow()
   const counts: Count[] = []
-  for (const contended of subjects[what])
-    for (const waiters of SIZES) counts.push(await countFor(contended, waiters))
+  for (const contended of all) {
+    for (const waiters of SIZES) {
+      process.stderr.write(`${contended.name}, ${waiters}\n`)
+      counts.push(await countFor(contended, waiters))
+    }
+  }
   const header = await headerOf(options, { servers: 'the embedded server', versions: {}, missing: {}, load })
   return { header, samples: [], gaps: [], counts, weights: [] }
 }
 
 /** Pings would be counted; with this timeout there are none in so short a time. */
 const SESSION_TIMEOUT_MS = 60_000
+/** For thousands that queue up at once. */
+const LIMIT_MS = 240_000
+/** The request and the reply, whose path is `/`. */
+const SYNC_BYTES = 17 + 25
 
+/** Twice: on straight connections, and through what counts bytes, which takes time. */
 async function countFor(contended: Contended, waiters: number): Promise<Count> {
+  const straight = await handOverAmong(contended, waiters, false)
+  const counted = await handOverAmong(contended, waiters, true)
+  const { handOvers, queued, handed, latenciesUs } = straight
+  return {
+    kind: 'waiters',
+    what: contended.name,
+    waiters,
+    handOvers,
+    wakeUps: handed.events / handOvers,
+    requestsPerHandOver: handed.requests / handOvers,
+    requestsPerEnqueue: queued.requests / waiters,
+    bytesPerHandOver: Math.round(counted.handed.bytes / handOvers),
+    bytesPerEnqueue: Math.round(counted.queued.bytes / waiters),
+    p50Us: quantile(latenciesUs, 0.5),
+    p99Us: quantile(latenciesUs, 0.99),
+  }
+}
+
+interface Traffic {
+  readonly requests: number
+  readonly events: number
+  readonly bytes: number
+}
+
+interface HandedOver {
+  readonly handOvers: number
+  /** While they queued up. */
+  readonly queued: Traffic
+  /** While it was handed over. */
+  readonly handed: Traffic
+  readonly latenciesUs: readonly number[]
+}
+
+async function handOverAmong(contended: Contended, waiters: number, counting: boolean): Promise<HandedOver> {
   await using server = await TestServer.start({ tickTimeMs: 3_000, maxSessionTimeoutMs: SESSION_TIMEOUT_MS })
+  await using way = await countBytesTo(server.server.host, server.server.port)
   const clients: Client[] = []
+  const connectString = counting ? way.connectString : server.connectString
   for (let i = 0; i < CLIENTS; i++)
-    clients.push(await connect(server.connectString, { sessionTimeoutMs: SESSION_TIMEOUT_MS }))
+    clients.push(await connect(connectString, { sessionTimeoutMs: SESSION_TIMEOUT_MS, timeoutMs: LIMIT_MS }))
+  const now = async (): Promise<Traffic> => {
+    await settled(clients)
+    return { ...(await traffic(server)), bytes: way.bytes() }
+  }
   try {
     const holders: Held[] = []
     for (let i = 0; i < contended.holders; i++) holders.push(await contended.acquire(clients[i % CLIENTS]!))
-    const before = await traffic(server)
+    const before = await now()
     const grants = queueUp(contended, clients, waiters)
     await allWatching(server, waiters)
-    await settled(clients)
-    const queued = await traffic(server)
+    const queued = await now()
     const handOvers = Math.min(HAND_OVERS, waiters)
+    const latenciesUs: number[] = []
     for (let i = 0; i < handOvers; i++) {
-      await holders.shift()!.release()
+      const start = performance.now()
+      const released = holders.shift()!.release()
       holders.push(await grants.next())
+      latenciesUs.push((performance.now() - start) * 1e3)
+      await released
     }
-    await settled(clients)
-    const after = await traffic(server)
-    return {
-      kind: 'waiters',
-      what: contended.name,
-      waiters,
-      handOvers,
-      // Less the answer to the earlier question.
-      wakeUps: (after.events - queued.events - 1) / handOvers,
-      requestsPerHandOver: (after.requests - queued.requests - CLIENTS) / handOvers,
-      requestsPerEnqueue: (queued.requests - before.requests - CLIENTS) / waiters,
-    }
+    const after = await now()
+    return { handOvers, queued: since(before, queued), handed: since(queued, after), latenciesUs }
   } finally {
     await Promise.all(clients.map(async (client) => client.close()))
   }
 }
+
+/** Less the syncs that waited for all to have come, and the answer to the earlier question. */
+const since = (before: Traffic, after: Traffic): Traffic => ({
+  requests: after.requests - before.requests - CLIENTS,
+  events: after.events - before.events - 1,
+  bytes: after.bytes - before.bytes - CLIENTS * SYNC_BYTES,
+})
 
 /** Sends them all to the queue; gives their holds as they are granted. Those never granted end with their clients. */
 function queueUp(
@@ -156,7 +203,7 @@ async function allWatching(server: TestServer, waiters: number): Promise<void> {
 }
 
 /** A packet that answers no request is an event, but for the answer to each question of this kind. */
-async function traffic({ server, control }: TestServer): Promise<{ requests: number; events: number }> {
+async function traffic({ server, control }: TestServer): Promise<Omit<Traffic, 'bytes'>> {
   const mntr = await fourLetterWord(server.host, server.port, 'mntr')
   const count = (name: string): number =>
     Number(new RegExp(`^zk_packets_${name}\\s+(\\d+)`, 'm').exec(mntr)?.[1])
