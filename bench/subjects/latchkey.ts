@@ -116,10 +116,13 @@ function queueWith({ Queue, bytesCodec }: typeof Latchkey, zk: Latchkey.Client):
       consume: async (takers, onAcked) => {
         const stopping = Array.from({ length: takers }, () => new AbortController())
         const take = async (until: AbortController): Promise<void> => {
+          // As a worker does: the next item is taken while the last one's acknowledgement is under way.
+          let acked = Promise.resolve()
           for await (const delivery of queue.deliveries(until)) {
-            await delivery.ack()
-            onAcked()
+            await acked
+            acked = delivery.ack().then(onAcked)
           }
+          await acked
         }
         const taking = Promise.all(stopping.map(take))
         // It hears of what is put from here on, or finds it.

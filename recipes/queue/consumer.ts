@@ -3,11 +3,16 @@
  *
  * - All local takers go through one of these, so that they never compete with each other; their claims go out side by
  *   side on one connection.
- * - Candidates come from one list and are used up before the next is read (at most `WINDOW` of them, so that what is put
- *   meanwhile with a higher priority does not wait long).
- * - A lone consumer takes strictly from the front. Who comes too late for an item was beaten by another consumer with
- *   the same list: it then picks at random from a wider front, doubled each time up to `WIDEST`, and narrows it again
- *   while nobody is in its way. So consumers do not all fight for the head item.
+ * - Candidates come from one list and are used up before the next is read (at most `WINDOW` of them, or twice as many as
+ *   are wanted at a time, so that what is put meanwhile with a higher priority does not wait long).
+ * - They are taken in runs: as many in a row as are wanted at a time. A lone consumer takes strictly from the front. Who
+ *   comes too late for an item was beaten by another consumer with the same list: it then begins its next run at random,
+ *   at one of so many places, doubled each time up to `WIDEST`, and halved while nobody is in its way. So consumers do
+ *   not all fight for the head item, and who took the first of a run mostly gets the rest of it.
+ * - Nobody waits for what can be known before: while claims are under way, and who took something last was back soon, as
+ *   many of the next items are read ahead, and the next list too when the last one runs out. What is read is no claim: it
+ *   only saves a round trip. A claim is bound to the version that was read, so what has changed since is not taken.
+ * - As long as nobody is in our way claims share their transactions with acknowledgements (joint-commits.ts).
  * - A claim is never aborted, only left over: what is claimed when nobody wants it any more goes back, uncounted.
  */
 import { hasCode } from '../../src/api/errors.js'
@@ -18,12 +23,17 @@ import { beforeRetry, isOver, isPassing, isUnknown } from '../kernel/failure.js'
 import type { Claim } from './claim.js'
 import { grab, type GrabSpec } from './grab.js'
 import type { Candidate, Lister } from './layout.js'
+import { ReadAhead } from './read-ahead.js'
 import { WorkWatch } from './work-watch.js'
 
 const WINDOW = 64
+/** Of the front, in runs; and in items. */
 const WIDEST = 64
-/** So many claims in a row without a rival halve the front. */
+const WIDEST_ITEMS = 512
+/** So many runs without a rival halve the front. */
 const CALM = 16
+/** Who wants the next item that soon after the last one is kept supplied. */
+const BRISK_MS = 50
 
 /** An item that was claimed: one of those in the znode. */
 export interface Taken<T> {
@@ -49,24 +59,37 @@ export class Consumer<T> {
   /** Since the last look began: its lists may still show these as free. */
   #tried = new Set<string>()
   #candidates: Candidate[] = []
+  /** Those that come next, in a row. */
+  #run: Candidate[] = []
+  readonly #ahead: ReadAhead
+  /** At so many places a run may begin. */
   #front = 1
   #calm = 0
   #looks = 0
   #looking = false
+  /** The last list had more than it was asked for. */
+  #hasMore = false
+  #lastSupply = -Infinity
+  #isBrisk = false
   #endWait: (() => void) | undefined
 
   constructor(spec: GrabSpec<T>) {
     this.#spec = spec
     this.#zk = spec.zk
     this.#watch = new WorkWatch(spec.zk, spec.layout, spec.consumer)
+    this.#ahead = new ReadAhead(spec.zk)
   }
 
   demand(patience: 'wait' | 'try'): Demand<T> {
     const made: Demand<T> = { patience, taken: deferred(), since: this.#looks }
     made.taken.promise.catch(() => undefined)
     this.#demands.push(made)
+    this.#isBrisk = this.#zk.runtime.clock.now() - this.#lastSupply < BRISK_MS
     // A try looks for itself: what the last list showed may be long ago.
-    if (patience === 'try') this.#candidates = []
+    if (patience === 'try') {
+      this.#candidates = []
+      this.#run = []
+    }
     this.#pump()
     return made
   }
@@ -82,38 +105,62 @@ export class Consumer<T> {
       )
     if (this.#demands.length > 0) return
     this.#endWait?.()
+    this.#watch.leave()
     this.#returnStock()
   }
 
   #pump(): void {
     while (this.#stock.length > 0 && this.#demands.length > 0) this.#supply(this.#stock.shift() as Taken<T>)
     const { session } = this.#zk
-    while (
-      this.#inFlight.size < this.#demands.length &&
-      this.#candidates.length > 0 &&
-      session !== undefined
-    ) {
-      void this.#claim(this.#pick(), session)
+    while (this.#inFlight.size < this.#demands.length && session !== undefined) {
+      const candidate = this.#pick()
+      if (candidate === undefined) break
+      void this.#claim(candidate, session)
     }
     if (this.#inFlight.size < this.#demands.length && !this.#looking) void this.#lookOn()
+    else if (session !== undefined) this.#prepare(session)
     // A try was not answered while a claim was under way that might have been for it.
     if (this.#inFlight.size === 0 && this.#demands.some(({ patience }) => patience === 'try'))
       this.#endWait?.()
   }
 
-  #pick(): Candidate {
-    const front = Math.min(this.#front, this.#candidates.length)
-    const index = front === 1 ? 0 : Math.floor(this.#zk.runtime.random.next() * front)
-    return this.#candidates.splice(index, 1)[0] as Candidate
+  #pick(): Candidate | undefined {
+    if (this.#run.length === 0) this.#startRun()
+    return this.#run.shift()
+  }
+
+  /** As many in a row as are wanted now. */
+  #startRun(): void {
+    const length = Math.max(1, this.#demands.length)
+    const places = Math.min(this.#front, Math.ceil(this.#candidates.length / length))
+    const place = places <= 1 ? 0 : Math.floor(this.#zk.runtime.random.next() * places)
+    this.#run = this.#candidates.splice(place * length, length)
+  }
+
+  /** Reads what will be wanted next, while claims are under way. */
+  #prepare(session: Session): void {
+    const wanted = this.#inFlight.size
+    if (!this.#isBrisk || wanted === 0) return
+    if (this.#run.length === 0) this.#startRun()
+    this.#ahead.read(this.#run.slice(0, wanted), session)
+    const left = this.#run.length + this.#candidates.length
+    if (this.#hasMore && left <= wanted && !this.#looking) void this.#lookAhead(session)
   }
 
   async #claim(candidate: Candidate, session: Session): Promise<void> {
     this.#inFlight.add(candidate.name)
+    const front = this.#front
     try {
-      const claim = await grab(this.#spec, session, candidate)
+      const { acks, claims } = this.#spec
+      const reading = this.#ahead.take(candidate, session)
+      // A rival would refuse the acknowledgements too.
+      const claim = await grab(this.#spec, session, candidate, {
+        commits: front === 1 ? acks : claims,
+        reading,
+      })
       this.#inFlight.delete(candidate.name)
       this.#tried.add(candidate.name)
-      if (claim === 'beaten') this.#beaten()
+      if (claim === 'beaten') this.#beaten(front)
       else if (typeof claim !== 'string') this.#won(claim)
     } catch (error) {
       this.#inFlight.delete(candidate.name)
@@ -122,17 +169,19 @@ export class Consumer<T> {
     this.#pump()
   }
 
-  #beaten(): void {
+  /** @param front - as it was when the claim was begun: those of one run count once. */
+  #beaten(front: number): void {
     this.#calm = 0
-    this.#front = Math.min(this.#front * 2, WIDEST)
+    const most = Math.max(1, Math.min(WIDEST, Math.floor(WIDEST_ITEMS / Math.max(1, this.#demands.length))))
+    this.#front = Math.min(Math.max(this.#front, front * 2), most)
   }
 
   #won(claim: Claim<T>): void {
-    if (++this.#calm >= CALM) {
+    if (++this.#calm >= CALM * Math.max(1, this.#demands.length)) {
       this.#calm = 0
       this.#front = Math.max(1, Math.floor(this.#front / 2))
     }
-    this.#watch.leave()
+    this.#watch.leaveSoon()
     if (!claim.isHeld) return
     for (const index of claim.items.keys()) this.#supply({ claim, index })
     // A znode of Curator's without items in it.
@@ -141,6 +190,7 @@ export class Consumer<T> {
 
   #supply(taken: Taken<T>): void {
     const demand = this.#demands.shift()
+    this.#lastSupply = this.#zk.runtime.clock.now()
     if (demand !== undefined) return demand.taken.resolve(taken)
     this.#stock.push(taken)
     // Wanted again in this very turn, it stays; else it goes back.
@@ -173,7 +223,7 @@ export class Consumer<T> {
         if (session === undefined) break
         const look = ++this.#looks
         await this.#look(session)
-        if (this.#candidates.length > 0) break
+        if (this.#candidates.length > 0 || this.#run.length > 0) break
         this.#answerTries(look)
         if (this.#demands.length > this.#inFlight.size)
           await this.#endable(async (signal) => this.#watch.wait(signal))
@@ -185,7 +235,20 @@ export class Consumer<T> {
       }
     }
     this.#looking = false
-    if (this.#demands.length === 0) this.#watch.leave()
+    if (this.#demands.length === 0) this.#watch.leaveSoon()
+    if (this.#demands.length > 0) this.#pump()
+  }
+
+  /** The next list, before the last one has run out. */
+  async #lookAhead(session: Session): Promise<void> {
+    this.#looking = true
+    try {
+      await this.#look(session)
+    } catch {
+      // Whoever needs a list reads one, and hears what is wrong.
+      this.#hasMore = false
+    }
+    this.#looking = false
     if (this.#demands.length > 0) this.#pump()
   }
 
@@ -225,12 +288,15 @@ export class Consumer<T> {
     }
     if (this.#demands.some(({ patience }) => patience === 'try'))
       await this.#zk.sync(layout.own, { generation })
-    const want = Math.max(WINDOW, 2 * this.#demands.length)
+    const want = Math.max(WINDOW, this.#demands.length * Math.max(2, this.#front))
     const tried = (this.#tried = new Set())
     const { candidates } = await layout.look(list, want)
-    this.#candidates = candidates
-      .filter(({ name }) => !this.#inFlight.has(name) && !tried.has(name))
-      .slice(0, want)
+    const next = new Set(this.#run.map(({ name }) => name))
+    const isNew = ({ name }: Candidate): boolean =>
+      !this.#inFlight.has(name) && !tried.has(name) && !next.has(name)
+    const found = candidates.filter(isNew)
+    this.#candidates = found.slice(0, want)
+    this.#hasMore = found.length > want
   }
 
   #answerTries(look: number): void {

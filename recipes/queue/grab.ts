@@ -28,8 +28,17 @@ export interface GrabSpec<T> {
   readonly delivery: 'at-least-once' | 'at-most-once'
   readonly deadSteps: DeadSteps
   readonly putBack: ClaimSpec<T>['putBack']
+  /** Of claims that a rival may spoil. */
   readonly claims: JointCommits
+  /** Of acknowledgements, and of claims while there are no rivals. */
   readonly acks: JointCommits
+}
+
+/** How this one is grabbed. */
+export interface Grip {
+  readonly commits: JointCommits
+  /** Read ahead. */
+  readonly reading: Promise<NodeData> | undefined
 }
 
 /** What a claim takes in a request besides the item's own data, with a wide margin. */
@@ -42,12 +51,13 @@ export async function grab<T>(
   spec: GrabSpec<T>,
   session: Session,
   { path, name, id }: Candidate,
+  { commits, reading }: Grip,
 ): Promise<Claim<T> | Miss> {
   const { zk, layout } = spec
   const { generation } = session
   let node: NodeData
   try {
-    node = await zk.get(path, { generation })
+    node = await (reading ?? zk.get(path, { generation }))
   } catch (error) {
     if (hasCode(error, 'NO_NODE')) return 'beaten'
     throw error
@@ -66,8 +76,9 @@ export async function grab<T>(
   const claimStep = makeClaim(spec, claimPath, token)
   try {
     const removal = removes ? layout.removalSteps(stored.notes) : []
-    const commit = await spec.claims.commit(session, {
+    const commit = await commits.commit(session, {
       bytes: node.data.length + CLAIM_BYTES,
+      isLost: async (limits) => (await zk.exists(claimPath, limits)) !== undefined,
       steps: async () => Promise.resolve([itemStep, claimStep, ...removal]),
       wasApplied: async (limits) => (await claimToken(zk, claimPath, limits)) === token,
     })

@@ -2,12 +2,13 @@
  * Transactions of several that know nothing of each other, made as one: what is wanted while one is under way goes
  * together into the next, so that many claims or acknowledgements at a time cost few commits.
  *
- * - All take effect or none. When the server refuses the whole, nothing has changed, and each goes by itself: none suffers for
- *   another.
+ * - All take effect or none. When the server refuses the whole, nothing has changed: whose operation was refused is told
+ *   so, and the others go together again; none suffers for another. Those who would be refused for the same reason are
+ *   found by a read, as one refused transaction for each would cost as much as all their commits.
  * - After a lost reply it took effect if that is so for every one of them. If one who goes by itself afterwards can not
  *   know, it looks before it tries.
  */
-import { hasCode } from '../../src/api/errors.js'
+import { hasCode, TransactionError } from '../../src/api/errors.js'
 import type { Session, Zk } from '../../src/api/zk.js'
 import { deferred, type Deferred } from '../../src/runtime/deferred.js'
 import { commitSteps, type Commit, type Intent, type Step } from './step.js'
@@ -16,6 +17,8 @@ import { commitSteps, type Commit, type Intent, type Step } from './step.js'
 export interface JointIntent extends Intent {
   /** Of the data that it writes. */
   readonly bytes: number
+  /** After another one was too late: is this one so too? */
+  readonly isLost?: ((limits: { readonly generation: number }) => Promise<boolean>) | undefined
 }
 
 interface Party {
@@ -24,7 +27,10 @@ interface Party {
   readonly done: Deferred<Commit>
 }
 
-const MOST_PARTIES = 64
+/** As many as can be under way at a time: 64 acknowledgements and the next 64 claims. */
+const MOST_PARTIES = 128
+/** After so many refusals each goes by itself. */
+const MOST_REFUSALS = 4
 /** Far enough below jute.maxbuffer (1,048,575) for what the operations add. */
 const MOST_BYTES = 512 * 1024
 
@@ -50,7 +56,11 @@ export class JointCommits {
   }
 
   async #run(): Promise<void> {
-    for (let batch = this.#next(); batch.length > 0; batch = this.#next()) await this.#send(batch)
+    for (let batch = this.#next(); batch.length > 0; batch = this.#next()) {
+      await this.#send(batch)
+      // Those who were just told may want the next thing at once.
+      await new Promise<void>((resolve) => this.#zk.runtime.clock.defer(resolve))
+    }
     this.#running = false
   }
 
@@ -68,25 +78,61 @@ export class JointCommits {
   }
 
   async #send(batch: readonly Party[]): Promise<void> {
-    const [first] = batch
-    if (first === undefined) return
-    if (batch.length === 1) return this.#sendAlone(first)
+    let left = batch
+    for (let refusals = 0; left.length > 1; refusals++) {
+      const refusal = await this.#sendTogether(left)
+      if (refusal === undefined) return
+      const { error, culprit, inDoubt } = refusal
+      if (culprit === undefined || inDoubt || refusals === MOST_REFUSALS) {
+        await Promise.all(left.map(async (party) => this.#sendAlone(party, inDoubt)))
+        return
+      }
+      culprit.done.reject(error)
+      left = await this.#without(left, culprit, error)
+    }
+    const [only] = left
+    if (only !== undefined) await this.#sendAlone(only)
+  }
+
+  /** Undefined: all have been told. */
+  async #sendTogether(batch: readonly Party[]): Promise<Refusal | undefined> {
     let inDoubt = false
-    const steps = async (): Promise<Step[]> =>
-      (await Promise.all(batch.map(async ({ intent }) => intent.steps()))).flat()
+    let parts: (readonly Step[])[] = []
+    const steps = async (): Promise<Step[]> => {
+      parts = await Promise.all(batch.map(async ({ intent }) => intent.steps()))
+      return parts.flat()
+    }
     const wasApplied: Intent['wasApplied'] = async (limits) => {
       inDoubt = true
       const answers = await Promise.all(batch.map(async ({ intent }) => intent.wasApplied(limits)))
       return answers.every(Boolean)
     }
     try {
-      const commit = await commitSteps(this.#zk, first.session, { steps, wasApplied })
+      const commit = await commitSteps(this.#zk, (batch[0] as Party).session, { steps, wasApplied })
       for (const { done } of batch) done.resolve(commit)
+      return undefined
     } catch (error) {
-      if (hasCode(error, 'TRANSACTION_FAILED', 'REQUEST_TOO_LARGE'))
-        await Promise.all(batch.map(async (party) => this.#sendAlone(party, inDoubt)))
-      else for (const { done } of batch) done.reject(error)
+      if (error instanceof TransactionError) return { ...culpritOf(error, batch, parts), inDoubt }
+      if (hasCode(error, 'REQUEST_TOO_LARGE')) return { error, culprit: undefined, inDoubt }
+      for (const { done } of batch) done.reject(error)
+      return undefined
     }
+  }
+
+  /** Those who are left, and would not be refused as the culprit was; the others are told the same. */
+  async #without(batch: readonly Party[], culprit: Party, error: unknown): Promise<readonly Party[]> {
+    const others = batch.filter((party) => party !== culprit)
+    if (!(error instanceof TransactionError) || !hasCode(error.failure, 'NODE_EXISTS', 'BAD_VERSION'))
+      return others
+    const isLeft = await Promise.all(
+      others.map(async ({ session: { generation }, intent, done }) => {
+        // Of what can't be found out now the next try will tell.
+        const isLost = (await intent.isLost?.({ generation }).catch(() => false)) ?? false
+        if (isLost) done.reject(error)
+        return !isLost
+      }),
+    )
+    return others.filter((_, index) => isLeft[index])
   }
 
   async #sendAlone({ session, intent, done }: Party, inDoubt = false): Promise<void> {
@@ -96,4 +142,27 @@ export class JointCommits {
       done.reject(error)
     }
   }
+}
+
+interface Refusal {
+  /** As the culprit would have met with it by itself. */
+  readonly error: unknown
+  readonly culprit: Party | undefined
+  /** The whole may have taken effect before. */
+  readonly inDoubt: boolean
+}
+
+/** Whose operation was refused. */
+function culpritOf(
+  error: TransactionError,
+  batch: readonly Party[],
+  parts: readonly (readonly Step[])[],
+): Omit<Refusal, 'inDoubt'> {
+  const { message, failure } = error
+  let index = error.failedIndex
+  for (const [at, { length }] of parts.entries()) {
+    if (index < length) return { error: new TransactionError(message, index, failure), culprit: batch[at] }
+    index -= length
+  }
+  return { error, culprit: undefined }
 }

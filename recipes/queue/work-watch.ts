@@ -6,7 +6,8 @@
  * Only the first two in line watch the queue; everyone else watches the place two ahead. Who has taken
  * something leaves the line, and so the next moves up and looks for itself; who was beaten keeps its place. So an item wakes
  * at most three consumers, however many are idle; two look out, as one that is stalled would hold up all for as long
- * as its session lives.
+ * as its session lives. Who took something and is idle again within some milliseconds has kept its place: joining and leaving are
+ * two writes, which a lone consumer that is faster than the producers would make for each item.
  *
  * In other libraries' layouts all idle consumers watch, as their peers do.
  */
@@ -25,6 +26,8 @@ import type { Layout, Lister, Sight } from './layout.js'
 import { Watches } from './watches.js'
 
 const LOOKOUTS = 2
+/** So long may somebody be in line who is at work, while those behind him wait. */
+const LINGER_MS = 20
 
 /** What is due is due by the calendar, whose steps nobody tells: it is looked at that often. Nothing is asked for it. */
 const RECHECK_MS = 10_000
@@ -40,6 +43,8 @@ export class WorkWatch {
   readonly #line: ContenderQueue | undefined
   /** Among the first in line; kept while others are faster. */
   #place: Place | undefined
+  /** Runs while we have something to do and are in line yet. */
+  #linger: { cancel(): void } | undefined
 
   constructor(zk: Zk, layout: Layout, consumer: string) {
     this.#zk = zk
@@ -53,6 +58,7 @@ export class WorkWatch {
   /** Resolves when there may be something to take. Rejects with the reason of the signal, or with what is refused. */
   async wait(signal: AbortSignal): Promise<void> {
     if (this.#line === undefined) return this.#watch(await this.#zk.ready({ signal }), signal)
+    this.#stay()
     if (this.#place?.session.signal.aborted !== false) {
       using attempt = new Attempt(this.#zk, 'wait for items', this.#layout.own, { signal })
       this.#place = await this.#line.wait(lookouts, attempt)
@@ -60,10 +66,30 @@ export class WorkWatch {
     await this.#watch(this.#place.session, signal)
   }
 
-  /** Something was taken, or nobody here wants anything: the next in line moves up. */
+  /** Nobody here wants anything: the next in line moves up. */
   leave(): void {
+    this.#stay()
     void this.#place?.leave()
     this.#place = undefined
+  }
+
+  /** Something was taken: the next in line moves up unless we are idle again in a moment. */
+  leaveSoon(): void {
+    const place = this.#place
+    if (place === undefined || this.#linger !== undefined) return
+    const timer = this.#zk.runtime.clock.setTimer(LINGER_MS, () => this.leave())
+    const unlisten = onAbort(place.session.signal, () => timer.cancel())
+    this.#linger = {
+      cancel: () => {
+        timer.cancel()
+        unlisten()
+      },
+    }
+  }
+
+  #stay(): void {
+    this.#linger?.cancel()
+    this.#linger = undefined
   }
 
   async #watch(session: Session, signal: AbortSignal): Promise<void> {

@@ -2,6 +2,7 @@
 import { hasCode, TimeoutError } from '../../src/api/errors.js'
 import type { Zk } from '../../src/api/zk.js'
 import { abortable, onAbort, quietController, sleep } from '../../src/runtime/abort.js'
+import { deferred } from '../../src/runtime/deferred.js'
 import type { Delivery } from '../queue/delivery.js'
 import { backoffMs, type BackoffOptions } from './backoff.js'
 import type { Emitter } from './emitter.js'
@@ -67,6 +68,7 @@ type End =
 export class JobRun<T> {
   readonly #spec: JobSpec<T>
   readonly #delivery: Delivery<T>
+  readonly #handled = deferred<undefined>()
   #attempt: number
 
   constructor(spec: JobSpec<T>, delivery: Delivery<T>) {
@@ -80,8 +82,21 @@ export class JobRun<T> {
     return { id, attempt: this.#attempt, item }
   }
 
+  /** Resolves when no handler runs any more, and what follows from its end is on its way to the server. */
+  async handled(): Promise<void> {
+    await this.#handled.promise
+  }
+
   /** Rejects only with what the server refuses, or a loss that was told already. */
   async toEnd(): Promise<void> {
+    try {
+      await this.#toEnd()
+    } finally {
+      this.#handled.resolve(undefined)
+    }
+  }
+
+  async #toEnd(): Promise<void> {
     const { events, options, keepsAttempts } = this.#spec
     for (;;) {
       // A consumer before us crashed at the last attempt.
@@ -109,8 +124,10 @@ export class JobRun<T> {
 
   /** Tells a loss as an event. */
   async #settle(settle: () => Promise<void>, then?: 'completed' | 'returned'): Promise<void> {
+    const settling = settle()
+    this.#handled.resolve(undefined)
     try {
-      await settle()
+      await settling
     } catch (error) {
       if (hasCode(error, 'LOCK_LOST')) this.#spec.events.emit('lost', { ...this.#told, error })
       throw error

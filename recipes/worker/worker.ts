@@ -154,13 +154,15 @@ export class Worker<T> implements AsyncDisposable {
     this.#stopTaking.abort(new Error('the worker stops'))
   }
 
-  /** One of those that work side by side. */
+  /** One of those that work side by side. The next item is taken while the last one's acknowledgement is under way. */
   async #lane(): Promise<void> {
+    let settled: Promise<void> = Promise.resolve()
     for (;;) {
       let delivery: Delivery<T>
       try {
         delivery = await this.queue.take({ signal: this.#stopTaking.signal })
       } catch (error) {
+        await settled
         if (this.#stopTaking.signal.aborted) return
         this.#events.emit('error', { error })
         // The client is closed, or the server refuses for good.
@@ -171,12 +173,16 @@ export class Worker<T> implements AsyncDisposable {
         this.#halt()
         return
       }
-      await this.#work(delivery)
+      await settled
+      const run = this.#runOf(delivery)
+      settled = this.#work(run, delivery)
+      await run.handled()
+      this.#running.delete(run)
     }
   }
 
-  async #work(delivery: Delivery<T>): Promise<void> {
-    const run = new JobRun<T>(
+  #runOf(delivery: Delivery<T>): JobRun<T> {
+    return new JobRun<T>(
       {
         zk: this.queue.zk,
         handler: this.#handler,
@@ -188,13 +194,14 @@ export class Worker<T> implements AsyncDisposable {
       },
       delivery,
     )
+  }
+
+  async #work(run: JobRun<T>, delivery: Delivery<T>): Promise<void> {
     this.#running.add(run)
     try {
       await run.toEnd()
     } catch (error) {
       if (!hasCode(error, 'LOCK_LOST')) this.#events.emit('error', { error, id: delivery.id })
-    } finally {
-      this.#running.delete(run)
     }
   }
 
