@@ -1,7 +1,6 @@
 /** latchkey: distributed coordination on Apache ZooKeeper. Everything public, by name. */
 export { connect } from './client/connect.js'
 export type { Client } from './client/client.js'
-export type { MultiReadRequest, MultiReadResult } from './client/multi-read.js'
 export type { Reconfiguration } from './client/reconfiguration.js'
 export type { DeleteTreeOptions } from './client/delete-tree.js'
 export type { Auth, ConnectOptions, SessionCredentials } from './client/options.js'
@@ -20,6 +19,8 @@ export type {
   Data,
   DeleteResult,
   Logger,
+  MultiReadRequest,
+  MultiReadResult,
   NodeData,
   Session,
   SessionState,

@@ -22,6 +22,7 @@ import { quietController } from '../../src/runtime/abort.js'
 import { beforeRetry, isOver, isPassing, isUnknown } from '../kernel/failure.js'
 import type { Claim } from './claim.js'
 import { grab, type GrabSpec } from './grab.js'
+import { JointReads } from './joint-reads.js'
 import type { Candidate, Lister } from './layout.js'
 import { ReadAhead } from './read-ahead.js'
 import { WorkWatch } from './work-watch.js'
@@ -77,7 +78,7 @@ export class Consumer<T> {
     this.#spec = spec
     this.#zk = spec.zk
     this.#watch = new WorkWatch(spec.zk, spec.layout, spec.consumer)
-    this.#ahead = new ReadAhead(spec.zk)
+    this.#ahead = new ReadAhead(spec.zk, new JointReads(spec.zk))
   }
 
   demand(patience: 'wait' | 'try'): Demand<T> {

@@ -37,8 +37,8 @@ export interface GrabSpec<T> {
 /** How this one is grabbed. */
 export interface Grip {
   readonly commits: JointCommits
-  /** Read ahead. */
-  readonly reading: Promise<NodeData> | undefined
+  /** What the item's znode holds. */
+  readonly reading: Promise<NodeData>
 }
 
 /** What a claim takes in a request besides the item's own data, with a wide margin. */
@@ -54,10 +54,9 @@ export async function grab<T>(
   { commits, reading }: Grip,
 ): Promise<Claim<T> | Miss> {
   const { zk, layout } = spec
-  const { generation } = session
   let node: NodeData
   try {
-    node = await (reading ?? zk.get(path, { generation }))
+    node = await reading
   } catch (error) {
     if (hasCode(error, 'NO_NODE')) return 'beaten'
     throw error

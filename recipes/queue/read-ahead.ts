@@ -6,6 +6,7 @@
  * items are not read ahead, so that no more memory is taken than by the items themselves.
  */
 import type { NodeData, Session, Zk } from '../../src/api/zk.js'
+import type { JointReads } from './joint-reads.js'
 import type { Candidate } from './layout.js'
 
 const FRESH_MS = 1_000
@@ -21,11 +22,13 @@ interface Reading {
 
 export class ReadAhead {
   readonly #zk: Zk
+  readonly #reads: JointReads
   readonly #readings = new Map<string, Reading>()
   #bytes = 0
 
-  constructor(zk: Zk) {
+  constructor(zk: Zk, reads: JointReads) {
     this.#zk = zk
+    this.#reads = reads
   }
 
   /** Sends what is not under way yet. */
@@ -37,7 +40,7 @@ export class ReadAhead {
   }
 
   #send(path: string, session: Session): void {
-    const node = this.#zk.get(path, { generation: session.generation })
+    const node = this.#reads.read(path, session)
     const reading: Reading = { node, session, at: this.#zk.runtime.clock.now(), bytes: 0 }
     this.#readings.set(path, reading)
     node.then(
@@ -50,13 +53,12 @@ export class ReadAhead {
     )
   }
 
-  /** What was read of this one, if it still is of use. Old readings are let go of. */
-  take({ path }: Candidate, session: Session): Promise<NodeData> | undefined {
+  /** What was read of this one, if it still is of use; else it is read now. Old readings are let go of. */
+  async take({ path }: Candidate, session: Session): Promise<NodeData> {
     this.#letGo()
     const reading = this.#readings.get(path)
-    if (reading === undefined) return undefined
-    this.#drop(path, reading)
-    return reading.session === session ? reading.node : undefined
+    if (reading !== undefined) this.#drop(path, reading)
+    return reading?.session === session ? reading.node : this.#reads.read(path, session)
   }
 
   #letGo(): void {

@@ -11,7 +11,7 @@
  */
 import type { Runtime } from '../runtime/runtime.js'
 import type { Acl } from './acl.js'
-import type { LostReason } from './errors.js'
+import type { LostReason, ZkError } from './errors.js'
 import type { Stat } from './stat.js'
 
 /** The last argument of every call that talks to a server. */
@@ -114,7 +114,14 @@ export interface Session {
 
 /** What not every implementation or server version has. */
 export type Capability =
-  'transactions' | 'createAcl' | 'createStat' | 'containers' | 'ttl' | 'watchRemoval' | 'persistentWatches'
+  | 'transactions'
+  | 'createAcl'
+  | 'createStat'
+  | 'containers'
+  | 'ttl'
+  | 'watchRemoval'
+  | 'persistentWatches'
+  | 'multiRead'
 
 export interface CreateResult {
   readonly type: 'create'
@@ -147,6 +154,18 @@ export interface Transaction<R extends readonly TransactionResult[] = readonly [
   /** Rejects with `TransactionError`, which names the operation that failed, when the server refuses. */
   commit(options?: CallOptions): Promise<R>
 }
+
+/** One read of a `multiRead`. */
+export interface MultiReadRequest {
+  readonly type: 'get' | 'children'
+  readonly path: string
+}
+
+/** What came of it: each read succeeds or fails by itself. */
+export type MultiReadResult =
+  | ({ readonly type: 'get' } & NodeData)
+  | { readonly type: 'children'; readonly children: string[] }
+  | { readonly type: 'error'; readonly error: ZkError }
 
 /** pino's shape: fields first, then the message. */
 export interface Logger {
@@ -182,6 +201,8 @@ export interface Zk {
   /** Resolves when the server that we are connected to has caught up with the leader. */
   sync(path: string, options?: CallOptions): Promise<void>
   transaction(): Transaction
+  /** Several reads in one request; each succeeds or fails by itself. ZooKeeper 3.6 and newer, else `UNIMPLEMENTED`. */
+  multiRead(requests: readonly MultiReadRequest[], options?: CallOptions): Promise<MultiReadResult[]>
   /** Makes the path and what is missing above it. Resolves as soon as it exists, whoever made it. */
   ensurePath(
     path: string,

@@ -18,6 +18,8 @@ import type {
   CreateSpec,
   Data,
   Logger,
+  MultiReadRequest,
+  MultiReadResult,
   NodeData,
   Session,
   SessionState,
@@ -44,7 +46,6 @@ import type { Chroot } from './chroot.js'
 import { deleteTree } from './delete-tree.js'
 import type { DeleteTreeOptions } from './delete-tree.js'
 import { ensurePath } from './ensure-path.js'
-import type { MultiReadRequest, MultiReadResult } from './multi-read.js'
 import { fromReads, toReads } from './multi-read.js'
 import type { SessionCredentials } from './options.js'
 import { checkAuth } from './options.js'

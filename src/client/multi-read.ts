@@ -1,22 +1,9 @@
 /** Several reads in one request: what is asked, and what came of each. */
-import type { ZkError } from '../api/errors.js'
-import type { NodeData } from '../api/zk.js'
+import type { MultiReadRequest, MultiReadResult } from '../api/zk.js'
 import type { MultiOperation, MultiResult } from '../protocol/multi.js'
 import { errorOfResult, ResultCode } from '../protocol/result-codes.js'
 import type { Chroot } from './chroot.js'
 import { nodeData } from './replies.js'
-
-/** One read of a {@link Client.multiRead}. */
-export interface MultiReadRequest {
-  readonly type: 'get' | 'children'
-  readonly path: string
-}
-
-/** What came of it: each read succeeds or fails by itself. */
-export type MultiReadResult =
-  | ({ readonly type: 'get' } & NodeData)
-  | { readonly type: 'children'; readonly children: string[] }
-  | { readonly type: 'error'; readonly error: ZkError }
 
 /** Throws `TypeError` for a read of another type or a bad path. */
 export function toReads(requests: readonly MultiReadRequest[], chroot: Chroot): MultiOperation[] {

@@ -21,6 +21,7 @@ import type {
   CreateSpec,
   Data,
   Logger,
+  MultiReadResult,
   NodeData,
   Session,
   SessionState,
@@ -62,7 +63,7 @@ export class ZooKeeperDriver implements Zk, AsyncDisposable {
     return this.#link.session
   }
 
-  /** Containers and TTL nodes; no transactions, ACLs at creation, stats at creation, watch removal, persistent watches. */
+  /** Containers and TTL nodes; no transactions, ACLs at creation, stats at creation, watch removal, persistent watches, multi-reads. */
   supports(capability: Capability): boolean {
     return capabilities.includes(capability)
   }
@@ -211,6 +212,10 @@ export class ZooKeeperDriver implements Zk, AsyncDisposable {
   async watch(path: string): Promise<Watch> {
     const error = unsupported('persistent watches', 'set a one-shot watch with get, exists or children')
     return Promise.reject(new UnsupportedError('UNSUPPORTED', error.message, { path }))
+  }
+
+  async multiRead(): Promise<MultiReadResult[]> {
+    return Promise.reject(unsupported('multi-reads', 'read one by one'))
   }
 
   /** Closes the session, the package's client with it. What waits rejects with `ClosedError`. Idempotent. */
