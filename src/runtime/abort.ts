@@ -45,6 +45,46 @@ export function quietController(): AbortController {
  */
 const neverSignal = quietController().signal
 
+/**
+ * Those who listen to one signal, behind one listener of its own. A caller may give one signal to any number of calls: Node
+ * warns of a leak at the eleventh listener of a signal, and looks through all of them at each one more (10,000 waiters on
+ * one signal held up the event loop for five seconds).
+ */
+class Audience {
+  readonly #signal: AbortSignal
+  readonly #listeners = new Set<{ readonly fn: (reason: unknown) => void }>()
+  readonly #dispatch = (): void => {
+    audiences.delete(this.#signal)
+    for (const { fn } of this.#listeners) {
+      try {
+        fn(this.#signal.reason)
+      } catch (error) {
+        // As an EventTarget does: the others are told all the same.
+        process.nextTick(() => {
+          throw error
+        })
+      }
+    }
+  }
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal
+    signal.addEventListener('abort', this.#dispatch, { once: true })
+  }
+
+  add(fn: (reason: unknown) => void): () => void {
+    const entry = { fn }
+    this.#listeners.add(entry)
+    return () => {
+      if (!this.#listeners.delete(entry) || this.#listeners.size > 0 || this.#signal.aborted) return
+      this.#signal.removeEventListener('abort', this.#dispatch)
+      audiences.delete(this.#signal)
+    }
+  }
+}
+
+const audiences = new WeakMap<AbortSignal, Audience>()
+
 /** Calls `fn` once with the signal's reason when it aborts (at once if it has). Returns the way to stop listening. */
 export function onAbort(signal: AbortSignal | undefined, fn: (reason: unknown) => void): () => void {
   if (signal === undefined || signal === neverSignal) return nothing
@@ -52,16 +92,9 @@ export function onAbort(signal: AbortSignal | undefined, fn: (reason: unknown) =
     fn(signal.reason)
     return nothing
   }
-  let heard = false
-  const listener = (): void => {
-    heard = true
-    fn(signal.reason)
-  }
-  signal.addEventListener('abort', listener, { once: true })
-  return () => {
-    // It is gone by then, and Node would look for it among all others.
-    if (!heard) signal.removeEventListener('abort', listener)
-  }
+  let audience = audiences.get(signal)
+  if (audience === undefined) audiences.set(signal, (audience = new Audience(signal)))
+  return audience.add(fn)
 }
 
 /**

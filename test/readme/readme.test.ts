@@ -4,14 +4,12 @@
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { startServer, type EmbeddedServer } from 'latchkey/server'
-import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import manifest from '../../package.json' with { type: 'json' }
 import { codeBlocks } from './code-blocks.js'
+import { printed, problemsIn, root } from './programs.js'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
 const programs = codeBlocks(readme, 'ts')
 
@@ -37,20 +35,7 @@ test('there are programs in it', () => {
 })
 
 test('its programs compile in strict mode', { timeout: 60_000 }, () => {
-  const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile.bind(ts.sys)) as {
-    config: object
-  }
-  const { options } = ts.parseJsonConfigFileContent({ ...config, files: [] }, ts.sys, root)
-  // Names that only show something are fine in a README.
-  const program = ts.createProgram(
-    programs.map(({ line }) => fileOf(line)),
-    { ...options, noUnusedLocals: false, noUnusedParameters: false },
-  )
-  const problems = ts.getPreEmitDiagnostics(program).map(({ file, start, messageText }) => {
-    const at = file === undefined ? undefined : file.getLineAndCharacterOfPosition(start ?? 0).line + 1
-    return `${file?.fileName}:${at} ${ts.flattenDiagnosticMessageText(messageText, '\n')}`
-  })
-  expect(problems).toEqual([])
+  expect(problemsIn(programs.map(({ line }) => fileOf(line)))).toEqual([])
 })
 
 describe('its programs run against the embedded server', () => {
@@ -62,11 +47,8 @@ describe('its programs run against the embedded server', () => {
       vi.unstubAllEnvs()
     })
     await import(fileOf(line))
-    // What a program says it prints, it prints.
-    const expected = [
-      ...(programs.find((each) => each.line === line)?.code.matchAll(/\/\/ prints: (.+)$/gm) ?? []),
-    ]
-    expect(log.mock.calls.map((values) => values.join(' '))).toEqual(expected.map(([, text]) => text))
+    const { code } = programs.find((each) => each.line === line)!
+    expect(log.mock.calls.map((values) => values.join(' '))).toEqual(printed(code))
   })
 })
 
