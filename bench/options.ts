@@ -18,6 +18,7 @@ export const usage = `npm run bench -- BENCH [options]
   counter   increments: free, and by 4 processes at once
   barrier   double barrier: enter and leave
   server    the same client on the embedded server, one real server and three
+  context   a lock beside those of etcd and Redis, which promise something else
   memory    what idle sessions and watches weigh
   waiters   wake-ups and requests of a hand-over as the waiters grow (embedded server)
 

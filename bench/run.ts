@@ -98,6 +98,7 @@ async function runOnce(
     ...measured,
     opsPerSecond: measured.operations / (measured.elapsedMs / 1000),
     cpuUs: (measured.cpuMs * 1000) / measured.operations,
-    requests: (after.received - before.received) / measured.operations,
+    requests:
+      crew.subject.isElsewhere === true ? 0 : (after.received - before.received) / measured.operations,
   }
 }

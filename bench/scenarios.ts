@@ -30,6 +30,7 @@ export type BenchName =
   | 'barrier'
   | 'server'
   | 'memory'
+  | 'context'
 
 export const scenarios: Readonly<Record<BenchName, readonly Scenario[]>> = {
   client: [
@@ -191,6 +192,23 @@ export const scenarios: Readonly<Record<BenchName, readonly Scenario[]>> = {
       workload: 'mutex',
       operations: 500,
       inFlight: 1,
+    },
+  ],
+  // Locks that promise something else: see docs/benchmarks.md before comparing.
+  context: [
+    {
+      name: 'context-free',
+      title: 'free: acquire + release, beside locks that promise something else',
+      workload: 'mutex',
+      operations: 300,
+      inFlight: 1,
+    },
+    {
+      name: 'context-8',
+      title: '8 contenders in one process, beside a lock that promises something else',
+      workload: 'mutex',
+      operations: 200,
+      inFlight: 8,
     },
   ],
   // What is weighed is in weighings.ts.

@@ -1,9 +1,11 @@
 /** All subjects, in the order of the tables. */
 import { curator } from './curator.js'
+import { etcd } from './etcd.js'
 import { kazoo } from './kazoo.js'
 import { latchkey, latchkeyWithCurators } from './latchkey.js'
 import { leanProbe } from './lean-probe.js'
 import { nodeZookeeperClient } from './node-zookeeper-client.js'
+import { redlock } from './redlock.js'
 import type { Subject } from './subject.js'
 import { zookeeper } from './zookeeper.js'
 
@@ -15,4 +17,6 @@ export const subjects: readonly Subject[] = [
   zookeeper,
   curator,
   kazoo,
+  etcd,
+  redlock,
 ]

@@ -24,6 +24,7 @@ export const latchkey: Subject = {
     'contention',
     'fail-over',
     'memory',
+    'context',
   ],
   launch: async () => launchWorker(import.meta.url, await version()),
 }

@@ -50,6 +50,8 @@ export interface Missing {
 export interface Subject {
   readonly name: string
   readonly benches: readonly BenchName[]
+  /** It has servers of its own, whose requests are not counted. */
+  readonly isElsewhere?: boolean
   /** Scenarios that it can't run, with the reason. */
   readonly lacks?: Readonly<Record<string, string>>
   /** For some benches it is started otherwise. */

@@ -1,0 +1,15 @@
+/** A subject that knows locks and no znodes. */
+import type { Done, Driver } from './subjects/subject.js'
+import type { MutexWorkload } from './workloads.js'
+
+export function lockDriver({ prepare, close }: MutexWorkload & Pick<Driver, 'close'>): Driver {
+  const refuse = (done: Done): void => done(new Error('it knows locks only'))
+  return {
+    get: (_, done) => refuse(done),
+    set: (_path, _data, done) => refuse(done),
+    create: (_path, _data, done) => refuse(done),
+    delete: (_, done) => refuse(done),
+    mutex: { prepare },
+    close,
+  }
+}
