@@ -83,7 +83,7 @@ async function runOnce(
 ): Promise<Sample> {
   const { operations: ours, peersOperations = ours } = scenario
   const wanted = crew.subject.name.startsWith('latchkey') ? ours : peersOperations
-  const operations = Math.max(scenario.inFlight, Math.round(wanted * scale))
+  const operations = Math.max(1, Math.round(wanted * scale))
   await crew.assemble(scenario)
   const before = await crew.target.packets()
   const measured = await crew.measure(scenario, operations).catch((error: unknown) => {

@@ -272,6 +272,15 @@ export const scenarios: Readonly<Record<BenchName, readonly Scenario[]>> = {
       processes: 4,
       consumers: 4,
     },
+    {
+      name: 'queue-16x16',
+      title: '16 producers, 16 consumers, 4 items at a time in each',
+      workload: 'queue',
+      operations: 960,
+      inFlight: 4,
+      processes: 16,
+      consumers: 16,
+    },
   ],
   counter: [
     {
@@ -305,6 +314,13 @@ export const scenarios: Readonly<Record<BenchName, readonly Scenario[]>> = {
       workload: 'barrier',
       operations: 30,
       inFlight: 8,
+    },
+    {
+      name: 'barrier-64',
+      title: '64 members enter and leave',
+      workload: 'barrier',
+      operations: 8,
+      inFlight: 64,
     },
   ],
   leader: [
