@@ -1,7 +1,7 @@
 /** What was promised, and whether a run keeps it. */
 import { promised, type Promised } from './promises.js'
 import type { Sample } from './records.js'
-import { ratio } from './table.js'
+import { ratios } from './table.js'
 import { median } from './statistics.js'
 
 export interface Verdict {
@@ -10,37 +10,36 @@ export interface Verdict {
   readonly target: string
   readonly measured: string
   readonly met: boolean
+  /** In each round alike. */
+  readonly sure: boolean
 }
 
 export function verdictsOn(samples: readonly Sample[]): Verdict[] {
   return promised.flatMap((each) => {
-    const value = valueOf(each, samples)
-    if (value === undefined) return []
-    const { atMost, atLeast, digits = 2 } = each
-    return [
-      {
-        scenario: each.scenario,
-        what: each.what,
-        target: atMost === undefined ? `≥ ${(atLeast ?? 0).toFixed(digits)}` : `≤ ${atMost.toFixed(digits)}`,
-        measured: value.toFixed(digits),
-        met: value <= (atMost ?? Infinity) && value >= (atLeast ?? 0),
-      },
-    ]
+    const values = valuesOf(each, samples)
+    if (values.length === 0) return []
+    const { scenario, what, atMost, atLeast, digits = 2 } = each
+    const keeps = (value: number): boolean => value <= (atMost ?? Infinity) && value >= (atLeast ?? 0)
+    const met = keeps(median(values))
+    const target =
+      atMost === undefined ? `≥ ${(atLeast ?? 0).toFixed(digits)}` : `≤ ${atMost.toFixed(digits)}`
+    const measured = median(values).toFixed(digits)
+    return [{ scenario, what, target, measured, met, sure: values.every((value) => keeps(value) === met) }]
   })
 }
 
-function valueOf(each: Promised, samples: readonly Sample[]): number | undefined {
+/** Round by round. Empty if it was not measured. */
+function valuesOf(each: Promised, samples: readonly Sample[]): readonly number[] {
   const { subject = 'latchkey', against, key, of } = each
   const mine = samples.filter(({ scenario }) => scenario === each.scenario)
   const own = mine.filter((sample) => sample.subject === subject)
-  if (own.length === 0) return undefined
-  if (of !== undefined) return median(own.map(of))
-  if (against === undefined || key === undefined) return undefined
-  if (each.inScenario === undefined) return ratio(mine, subject, against, key)
-  // Of two scenarios, whose rounds were not interleaved: of the medians.
+  if (of !== undefined) return own.map(of)
+  if (against === undefined || key === undefined) return []
+  if (each.inScenario === undefined) return ratios(mine, subject, against, key)
+  // Of another scenario, whose rounds were not interleaved with these.
   const other = samples.filter((sample) => sample.scenario === each.inScenario && sample.subject === against)
-  if (other.length === 0) return undefined
-  return median(own.map((sample) => sample[key])) / median(other.map((sample) => sample[key]))
+  const base = median(other.map((sample) => sample[key]))
+  return other.length === 0 ? [] : own.map((sample) => sample[key] / base)
 }
 
 /** Promised, and in none of these. */
@@ -58,8 +57,8 @@ export function verdictsText(verdicts: readonly Verdict[]): string {
     '| scenario | what | target | measured | met |',
     '| --- | --- | --- | --- | --- |',
     ...verdicts.map(
-      ({ scenario, what, target, measured, met }) =>
-        `| ${scenario} | ${what} | ${target} | ${measured} | ${met ? 'yes' : '**no**'} |`,
+      ({ scenario, what, target, measured, met, sure }) =>
+        `| ${scenario} | ${what} | ${target} | ${measured} | ${met ? 'yes' : '**no**'}${sure ? '' : ', within the spread'} |`,
     ),
   ].join('\n')
 }
