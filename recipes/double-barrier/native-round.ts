@@ -19,15 +19,25 @@
  * Lost replies: a member's by its UUID (kernel/enqueue.ts); of the transaction by the own znode's data, or by trying
  * again, as version 0 fits only once.
  *
- * Leaving. A member deletes its znode and lists (one round trip). Who sees none of its round left deletes the record, which
- * tells all others at once. Everybody who waits also watches one that is still there, so that a round whose last
- * members die is left too. A record that nobody deleted is deleted by who enters next.
+ * Leaving. A member deletes its znode, lists, and reads the record with a watch (one round trip). Who sees none of its round left
+ * deletes the record, which tells all others at once. Who waits for longer than a moment also watches one that is still
+ * there, so that a round whose last members die is left too; at once that would cost a look for each who leaves. A
+ * record that nobody deleted is deleted by who enters next.
  */
 import { hasCode, TransactionError, ZkError } from '../../src/api/errors.js'
 import { joinPath } from '../../src/api/path.js'
 import type { Stat } from '../../src/api/stat.js'
-import type { CallOptions, Session, Transaction, TransactionResult, Zk } from '../../src/api/zk.js'
+import type {
+  CallOptions,
+  Session,
+  Transaction,
+  TransactionResult,
+  WatchEvent,
+  WatchSpec,
+  Zk,
+} from '../../src/api/zk.js'
 import { abortable } from '../../src/runtime/abort.js'
+import { deferred } from '../../src/runtime/deferred.js'
 import type { Attempt } from '../kernel/attempt.js'
 import { sequenceOf, type Dialect } from '../kernel/dialect.js'
 import { enqueue, listFor, throwUnlessPassing, type QueueSpec } from '../kernel/enqueue.js'
@@ -36,6 +46,9 @@ import { Janitor } from '../kernel/janitor.js'
 import type { Place } from '../kernel/place.js'
 import { compareSequence, SEQUENCE_PATTERN } from '../kernel/sequence.js'
 import { WakeUp } from '../kernel/wake-up.js'
+
+/** Who leaves is mostly gone within it. */
+const A_MOMENT_MS = 100
 
 const RECORD = /^round-[0-9a-f-]{36}$/
 
@@ -214,7 +227,7 @@ function admissionOf(data: Buffer, { mzxid }: Stat): Admission | undefined {
 async function readRecord(
   zk: Zk,
   path: string,
-  options: CallOptions,
+  options: WatchSpec & CallOptions,
 ): Promise<readonly string[] | 'foreign' | undefined> {
   try {
     const names: unknown = JSON.parse((await zk.get(path, options)).data.toString('utf8'))
@@ -269,10 +282,12 @@ async function allGone(
     (await wakeUp.on(of, async (watch) => zk.exists(of, { watch, generation: session.generation }))) !==
     undefined
   let names: readonly string[] | undefined
-  for (;;) {
+  for (let looks = 0; ; looks++) {
     const listing = childrenOf(zk, container, limits)
-    const reading = names === undefined ? readRecord(zk, path, limits) : names
-    const [present, read] = await Promise.all([listing, reading])
+    const reading = names === undefined ? watchRecord(zk, wakeUp, path, session) : names
+    listing.catch(() => undefined) // Awaited below, but the other may reject first.
+    const read = await abortable(Promise.resolve(reading), attempt.signal)
+    const present = await listing
     await abortable(removed, attempt.signal)
     if (read === undefined) return // Whoever deleted it had seen that all were gone.
     if (read === 'foreign')
@@ -281,16 +296,43 @@ async function allGone(
     const others = names.filter((name) => name !== place.name && present.includes(name))
     if (others.length === 0) return void Janitor.of(zk).remove(path, session)
     attempt.stage = `waiting for ${others.length} others to leave`
-    const guardian = joinPath(container, guardianOf(others, place.sequence, dialect))
     // What woke us may have been one of several events: whatever is not watched any more is looked at again.
-    const looks = [path, guardian].map(async (each) => wakeUp.watches(each) || exists(each))
-    const [stands, isGuarded] = await abortable(Promise.all(looks), attempt.signal)
+    const watched = looks === 0 ? [] : [joinPath(container, guardianOf(others, place.sequence, dialect))]
+    const standing = [path, ...watched].map(async (each) => wakeUp.watches(each) || exists(each))
+    const [stands, isGuarded = true] = await abortable(Promise.all(standing), attempt.signal)
     if (stands !== true) return
-    if (isGuarded !== true) continue
-    const event = await abortable(wakeUp.next(), attempt.signal)
+    if (!isGuarded) continue
+    const event = await news(zk, wakeUp, looks === 0 ? A_MOMENT_MS : undefined, attempt.signal)
     session.signal.throwIfAborted()
     if (event?.path === path && event.type === 'deleted') return
   }
+}
+
+/** The next event; undefined when the time is over, or the session. */
+async function news(
+  zk: Zk,
+  wakeUp: WakeUp,
+  limitMs: number | undefined,
+  signal: AbortSignal,
+): Promise<WatchEvent | undefined> {
+  const event = wakeUp.next()
+  if (limitMs === undefined) return abortable(event, signal)
+  const over = deferred<undefined>()
+  const timer = zk.runtime.clock.setTimer(limitMs, () => over.resolve(undefined))
+  try {
+    return await abortable(Promise.race([event, over.promise]), signal)
+  } finally {
+    timer.cancel()
+  }
+}
+
+async function watchRecord(
+  zk: Zk,
+  wakeUp: WakeUp,
+  path: string,
+  { generation }: Session,
+): Promise<readonly string[] | 'foreign' | undefined> {
+  return wakeUp.on(path, async (watch) => readRecord(zk, path, { watch, generation }))
 }
 
 /** Whom to watch of those still there: the next behind us, round the corner. So nobody is watched by all. */

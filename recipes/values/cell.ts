@@ -87,7 +87,8 @@ interface Plan {
 
 /** So many lost races make a change take the mutex, if there is one. */
 const CONFLICTS_BEFORE_LOCK = 3
-const FIRST_PAUSE_MS = 1
+/** Pauses are counted in what a write takes, which is how long the others need to get done; but in no less than this. */
+const SHORTEST_MS = 1
 const LONGEST_PAUSE_MS = 100
 
 export class Cell<T> {
@@ -203,6 +204,7 @@ export class Cell<T> {
       place: undefined,
       lost: undefined,
       conflicts: 0,
+      writeMs: 0,
       failures: 0,
       inSync: false,
     }
@@ -232,7 +234,10 @@ export class Cell<T> {
         return base.inSync
       }
       for (const job of batch.jobs) job.sent = true
+      const { clock } = this.#spec.zk.runtime
+      const sentAt = clock.now()
       const end = await this.#access.write(base, plan.data, signal)
+      course.writeMs = clock.now() - sentAt
       if (end.how === 'applied') plan.settle(end.as)
       else if (end.how === 'conflict') await this.#pause(course)
       else {
@@ -306,7 +311,7 @@ export class Cell<T> {
       return
     }
     if (course.conflicts === 1) return
-    const longest = Math.min(FIRST_PAUSE_MS * 2 ** course.conflicts, LONGEST_PAUSE_MS)
+    const longest = Math.min(Math.max(SHORTEST_MS, course.writeMs) * 2 ** course.conflicts, LONGEST_PAUSE_MS)
     await sleep(zk.runtime.clock, longest * zk.runtime.random.next(), course.signal)
   }
 
@@ -326,6 +331,8 @@ interface Course {
   /** A write that may have been applied. */
   lost: Lost | undefined
   conflicts: number
+  /** What our last write took. */
+  writeMs: number
   failures: number
   inSync: boolean
 }
