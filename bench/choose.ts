@@ -6,11 +6,12 @@ import type { Run } from './records.js'
 
 export interface Chosen {
   readonly run: Run
-  /** Scenarios, and `waiters` for the counts. */
+  /** Scenarios, `waiters` for the counts, and `requests` for the costs. */
   readonly names: readonly string[]
 }
 
 export const WAITERS = 'waiters'
+export const REQUESTS = 'requests'
 
 /** The newest first. */
 export function chooseRuns(runs: readonly Run[]): Chosen[] {
@@ -24,7 +25,9 @@ export function chooseRuns(runs: readonly Run[]): Chosen[] {
   return chosen
 }
 
-function namesIn({ samples, counts, weights }: Run): string[] {
+function namesIn({ samples, counts, weights, costs = [] }: Run): string[] {
   const names = [...samples, ...weights].map(({ scenario }) => scenario)
-  return [...new Set([...names, ...(counts.length > 0 ? [WAITERS] : [])])]
+  return [
+    ...new Set([...names, ...(counts.length > 0 ? [WAITERS] : []), ...(costs.length > 0 ? [REQUESTS] : [])]),
+  ]
 }

@@ -13,6 +13,8 @@ import { runBench } from './run.js'
 import { scenarios, type BenchName } from './scenarios.js'
 import { headerText, scenarioText } from './table.js'
 import { verdictsOn, verdictsText } from './targets.js'
+import { costsText } from './costs-table.js'
+import { countRequests } from './requests.js'
 import { countWaiters } from './waiters.js'
 import { waitersText } from './waiters-table.js'
 import { weighings } from './weighings.js'
@@ -35,6 +37,11 @@ function textOf(bench: BenchName, run: Run): string {
   ].join('\n\n')
 }
 
+function textFor(bench: BenchOptions['bench'], run: Run): string {
+  if (bench === 'waiters') return waitersText(run.counts)
+  return bench === 'requests' ? costsText(run.costs ?? []) : textOf(bench, run)
+}
+
 async function measure(options: BenchOptions): Promise<Run> {
   process.stderr.write('building the package ...\n')
   await buildPackage()
@@ -43,13 +50,21 @@ async function measure(options: BenchOptions): Promise<Run> {
   if (bench === 'memory') return runMemory(options)
   if (bench === 'server') return runServers(options)
   if (bench === 'waiters') return countWaiters(options)
+  if (bench === 'requests') return countRequests(options)
   return runBench(bench, options)
 }
 
 async function bench(options: BenchOptions): Promise<void> {
   const run = await measure(options)
-  console.log(options.bench === 'waiters' ? waitersText(run.counts) : textOf(options.bench, run))
-  const entries: Entry[] = [run.header, ...run.samples, ...run.gaps, ...run.counts, ...run.weights]
+  console.log(textFor(options.bench, run))
+  const entries: Entry[] = [
+    run.header,
+    ...run.samples,
+    ...run.gaps,
+    ...run.counts,
+    ...run.weights,
+    ...(run.costs ?? []),
+  ]
   if (options.json !== undefined) await writeFile(options.json, linesOf(entries))
   if (options.history) await appendHistory(options.bench, entries)
 }

@@ -20,6 +20,7 @@ export const usage = `npm run bench -- BENCH [options]
   server    the same client on the embedded server, one real server and three
   context   a lock beside those of etcd and Redis, which promise something else
   memory    what idle sessions and watches weigh
+  requests  requests of each recipe's operations while nobody is in the way (embedded server)
   waiters   wake-ups and requests of a hand-over as the waiters grow (embedded server)
 
 npm run bench -- page
@@ -42,7 +43,7 @@ npm run bench -- compare [COMMIT|FILE]
   --history          append them to bench/history`
 
 export interface BenchOptions {
-  readonly bench: BenchName | 'waiters'
+  readonly bench: BenchName | 'requests' | 'waiters'
   readonly rounds: number
   readonly warmUp: number
   readonly scale: number
@@ -85,7 +86,7 @@ export function readCommand(args: readonly string[]): Command {
   return { kind: 'bench', options: readOptions(args) }
 }
 
-const benches = [...(Object.keys(scenarios) as BenchName[]), 'waiters'] as const
+const benches = [...(Object.keys(scenarios) as BenchName[]), 'requests', 'waiters'] as const
 
 function readOptions(args: readonly string[]): BenchOptions {
   const { values, positionals } = parseArgs({
@@ -105,7 +106,8 @@ function readOptions(args: readonly string[]): BenchOptions {
     },
   })
   const bench = oneOf('bench', positionals[0], benches)
-  const known = bench === 'waiters' ? [] : bench === 'memory' ? weighings : scenarios[bench]
+  const known =
+    bench === 'waiters' || bench === 'requests' ? [] : bench === 'memory' ? weighings : scenarios[bench]
   return {
     bench,
     rounds: atLeast('rounds', values.rounds, 1),

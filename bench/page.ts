@@ -4,7 +4,8 @@
  */
 import { format } from 'prettier'
 import { chartsOf } from './chart.js'
-import { chooseRuns, WAITERS, type Chosen } from './choose.js'
+import { chooseRuns, REQUESTS, WAITERS, type Chosen } from './choose.js'
+import { costsText } from './costs-table.js'
 import type { History } from './history.js'
 import { lossesIn, lossesText } from './losses.js'
 import { plotOf } from './plot.js'
@@ -81,6 +82,7 @@ function benchPart(bench: string, chosen: readonly Chosen[], plots: ReadonlyMap<
       ...measured.filter(({ name }) => names.includes(name)).map((each) => scenarioText(each, run)),
       ...weighings.filter(({ name }) => names.includes(name)).map((each) => weightsText(each, run.weights)),
       ...(names.includes(WAITERS) ? [`#### As the waiters grow\n\n${waitersText(run.counts)}`] : []),
+      ...(names.includes(REQUESTS) ? [costsText(run.costs ?? [])] : []),
     ]
   })
   return parts.length === 0 ? 'No run of this is kept yet.' : parts.join('\n\n')

@@ -56,7 +56,15 @@ export interface Weight {
   readonly bytes: number
 }
 
-export type Entry = Header | Sample | Gap | Count | Weight
+/** What one operation costs when nobody is in its way. */
+export interface Cost {
+  readonly kind: 'cost'
+  readonly recipe: string
+  readonly operation: string
+  readonly requests: number
+}
+
+export type Entry = Header | Sample | Gap | Count | Weight | Cost
 
 export interface Run {
   readonly header: Header
@@ -64,6 +72,7 @@ export interface Run {
   readonly gaps: readonly Gap[]
   readonly counts: readonly Count[]
   readonly weights: readonly Weight[]
+  readonly costs?: readonly Cost[]
 }
 
 export const linesOf = (entries: readonly Entry[]): string =>
@@ -71,7 +80,14 @@ export const linesOf = (entries: readonly Entry[]): string =>
 
 /** Throws if something comes before the first header, or is none of these. */
 export function runsIn(text: string): Run[] {
-  const runs: { header: Header; samples: Sample[]; gaps: Gap[]; counts: Count[]; weights: Weight[] }[] = []
+  const runs: {
+    header: Header
+    samples: Sample[]
+    gaps: Gap[]
+    counts: Count[]
+    weights: Weight[]
+    costs?: Cost[]
+  }[] = []
   for (const line of text.split('\n')) {
     if (line === '') continue
     const entry = JSON.parse(line) as Entry
@@ -84,7 +100,8 @@ export function runsIn(text: string): Run[] {
     if (entry.kind === 'sample') run.samples.push(entry)
     else if (entry.kind === 'gap') run.gaps.push(entry)
     else if (entry.kind === 'waiters') run.counts.push(entry)
-    else run.weights.push(entry)
+    else if (entry.kind === 'weight') run.weights.push(entry)
+    else (run.costs ??= []).push(entry)
   }
   return runs
 }
