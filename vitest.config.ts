@@ -13,6 +13,19 @@ const apart = {
   driver: ['test/drivers/**/*.test.ts'],
 }
 
+/** On the driver too: the same tests, with the npm package zookeeper for a client. */
+const recipesOnServers = [
+  'leadership',
+  'multi-lock',
+  'mutex-modes',
+  'queue',
+  'rate-limiter',
+  'read-write-lock',
+  'revocation',
+  'semaphore',
+  'values',
+].map((recipe) => `test/conformance/${recipe}.test.ts`)
+
 /** By itself, as it measures memory and takes a minute. */
 const storm = ['test/storm/**/*.test.ts']
 
@@ -49,7 +62,16 @@ export default defineConfig({
       { extends: true, test: { name: 'storm', include: storm } },
       ...Object.entries(apart).map(([name, include]) => ({
         extends: true as const,
-        test: { name, include, ...servers },
+        test: {
+          name,
+          ...servers,
+          ...(name === 'driver'
+            ? {
+                include: [...include, ...recipesOnServers],
+                provide: { recipeClient: 'npm zookeeper' as const },
+              }
+            : { include }),
+        },
       })),
     ],
   },

@@ -60,7 +60,11 @@ export class CountDownLatch {
     if (options.count !== undefined) checkCount(options.count, 0, 'count')
     if (options.acl !== undefined) validateAcl(options.acl)
     if (!zk.supports('transactions'))
-      throw new UnsupportedError('UNSUPPORTED', `${path}: a latch needs transactions`, { path })
+      throw new UnsupportedError(
+        'UNSUPPORTED',
+        `${path}: a latch needs transactions, which this driver has not: use the built-in client`,
+        { path },
+      )
     this.path = path
     this.#zk = zk
     this.#initial = options.count

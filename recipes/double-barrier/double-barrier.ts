@@ -83,7 +83,7 @@ export class DoubleBarrier {
     if (!zk.supports('transactions'))
       throw new UnsupportedError(
         'UNSUPPORTED',
-        `${path}: rounds need transactions; use the dialect 'curator'`,
+        `${path}: rounds need transactions, which this driver has not: use the built-in client, or the dialect 'curator'`,
         { path },
       )
     const spec = { zk, container: path, dialect: memberDialect(members), data: null, acl }

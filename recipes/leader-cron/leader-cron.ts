@@ -117,7 +117,7 @@ export class LeaderCron implements AsyncDisposable {
     if (!zk.supports('transactions'))
       throw new UnsupportedError(
         'UNSUPPORTED',
-        'LeaderCron needs transactions, which this client does not have',
+        'LeaderCron needs transactions, which this driver has not: use the built-in client',
       )
     this.#latch = new LeaderLatch(zk, joinPath(path, 'leader'), latch)
     this.path = path

@@ -43,7 +43,11 @@ export async function takeLeases(
   const { zk, container, dialect, data, acl } = leases
   const { session } = guard
   if (!zk.supports('transactions'))
-    throw new UnsupportedError('UNSUPPORTED', 'this semaphore needs transactions', { path: container })
+    throw new UnsupportedError(
+      'UNSUPPORTED',
+      'this semaphore needs transactions, which this driver has not: use the built-in client, or the native dialect',
+      { path: container },
+    )
   const lost: LostCreate[] = Array.from({ length: permits }, () => {
     const uuid = uuidWithBirth(zk.runtime.random.uuid(), guard.czxid)
     return { container, prefix: namePrefix(dialect, uuid), session }

@@ -1,21 +1,10 @@
 /** Latch, election and cron on the run's servers, their clients spread over them. */
 import { expect, it } from 'vitest'
-import type { Client, LatchState } from 'latchkey'
+import type { LatchState } from 'latchkey'
 import { LeaderCron, LeaderElection, LeaderLatch } from 'latchkey'
 import { deferred } from '../../src/runtime/deferred.js'
-import { endSession, untilChildren } from './lock-stage.js'
-import { area, client, peer } from './stage.js'
-
-async function clientsOn(count: number): Promise<{ path: string; zks: readonly Client[] }> {
-  const path = await area(await peer())
-  const zks: Client[] = []
-  for (let i = 0; i < count; i++) {
-    const zk = await client({ server: i })
-    await zk.sync(path)
-    zks.push(zk)
-  }
-  return { path, zks }
-}
+import { untilChildren } from './lock-stage.js'
+import { endSession, itNeedsTransactions, recipeStage } from './recipe-stage.js'
 
 async function untilState(latch: LeaderLatch, wanted: (state: LatchState) => boolean): Promise<void> {
   for await (const state of latch.states()) if (wanted(state)) return
@@ -23,7 +12,7 @@ async function untilState(latch: LeaderLatch, wanted: (state: LatchState) => boo
 }
 
 it('who starts first leads; after each end the next one does, with a greater token', async () => {
-  const { path, zks } = await clientsOn(3)
+  const { path, zks } = await recipeStage(3)
   const latches = zks.map((zk, index) => new LeaderLatch(zk, path, { id: `p${index}` }))
   for (const latch of latches) await latch.start()
   const first = await latches[0]!.waitForLeadership()
@@ -47,7 +36,7 @@ it('who starts first leads; after each end the next one does, with a greater tok
 })
 
 it('whose session ends leads no more, and stands by again in the next one', async () => {
-  const { path, zks } = await clientsOn(2)
+  const { path, zks } = await recipeStage(2)
   const [one, two] = zks.map((zk) => new LeaderLatch(zk, path)) as [LeaderLatch, LeaderLatch]
   await one.start()
   const { signal } = await one.waitForLeadership()
@@ -65,7 +54,7 @@ it('whose session ends leads no more, and stands by again in the next one', asyn
 })
 
 it('an observer sees each leader and the newest value, in order', async () => {
-  const { path, zks } = await clientsOn(3)
+  const { path, zks } = await recipeStage(3)
   const [one, two, three] = zks.map((zk, index) => new LeaderElection(zk, path, { id: `p${index}` })) as [
     LeaderElection,
     LeaderElection,
@@ -107,25 +96,28 @@ it('an observer sees each leader and the newest value, in order', async () => {
   expect(seen.at(-2)).toBe('p1')
 })
 
-it('a job of every second moves to another process, and no due time is started twice', async () => {
-  const { path, zks } = await clientsOn(2)
-  const due: number[] = []
-  const ran = [deferred<undefined>(), deferred<undefined>()]
-  const crons = zks.map((zk, index) => {
-    const cron = new LeaderCron(zk, path, { id: `p${index}` })
-    const task = (run: { due: Date }): void => {
-      due.push(run.due.getTime())
-      ran[index]!.resolve(undefined)
-    }
-    cron.schedule('* * * * * *', task, { name: 'tick' })
-    return cron
-  })
-  for (const cron of crons) await cron.start()
-  await ran[0]!.promise
-  await endSession(zks[0]!)
-  await ran[1]!.promise
-  expect(new Set(due).size).toBe(due.length)
-  const [job] = await crons[0]!.jobs()
-  expect(new Set(job!.runs.map(({ by }) => by))).toEqual(new Set(['p0', 'p1']))
-  await Promise.all(crons.map(async (cron) => cron.close()))
-})
+itNeedsTransactions(
+  'a job of every second moves to another process, and no due time is started twice',
+  async () => {
+    const { path, zks } = await recipeStage(2)
+    const due: number[] = []
+    const ran = [deferred<undefined>(), deferred<undefined>()]
+    const crons = zks.map((zk, index) => {
+      const cron = new LeaderCron(zk, path, { id: `p${index}` })
+      const task = (run: { due: Date }): void => {
+        due.push(run.due.getTime())
+        ran[index]!.resolve(undefined)
+      }
+      cron.schedule('* * * * * *', task, { name: 'tick' })
+      return cron
+    })
+    for (const cron of crons) await cron.start()
+    await ran[0]!.promise
+    await endSession(zks[0]!)
+    await ran[1]!.promise
+    expect(new Set(due).size).toBe(due.length)
+    const [job] = await crons[0]!.jobs()
+    expect(new Set(job!.runs.map(({ by }) => by))).toEqual(new Set(['p0', 'p1']))
+    await Promise.all(crons.map(async (cron) => cron.close()))
+  },
+)

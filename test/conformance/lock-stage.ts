@@ -1,12 +1,11 @@
-/** What tests of locks on real servers need besides the stage: waiting for what happens, and ending a session. */
+/** What tests of locks on real servers need besides the stage: waiting for what happens. */
 import { expect } from 'vitest'
-import type { Client } from 'latchkey'
-import { connect, LockLostError } from 'latchkey'
+import type { Zk } from 'latchkey'
+import { LockLostError } from 'latchkey'
 import { deferred } from '../../src/runtime/deferred.js'
-import { servers } from '../support/ensemble.js'
 
 /** Resolves when `path` has that many children. */
-export async function untilChildren(zk: Client, path: string, count: number): Promise<void> {
+export async function untilChildren(zk: Zk, path: string, count: number): Promise<void> {
   await zk.sync(path)
   for (;;) {
     const changed = deferred<undefined>()
@@ -15,14 +14,6 @@ export async function untilChildren(zk: Client, path: string, count: number): Pr
     if (children.length === count) return zk.removeWatch(path, watch)
     await changed.promise
   }
-}
-
-/** Ends a client's session as its expiry would: by closing it from another connection. */
-export async function endSession(zk: Client): Promise<void> {
-  const session = zk.exportSession()
-  if (session === undefined) throw new Error('the client has no session')
-  const killer = await connect(servers.connectString, { session })
-  await killer.close()
 }
 
 /** A holder may wait so long for the proof of why it lost its znode; then it says that it is in doubt. */

@@ -1,23 +1,18 @@
 /** The multi-lock on the run's servers: order, all or nothing, starting over. */
 import { expect, it } from 'vitest'
-import type { Client } from 'latchkey'
 import { MultiLock, Mutex, ReadWriteLock } from 'latchkey'
-import { area, client, peer } from './stage.js'
-import { endSession, untilChildren } from './lock-stage.js'
+import { untilChildren } from './lock-stage.js'
+import { endSession, itNeedsTransactions, recipeStage, type RecipeClient } from './recipe-stage.js'
 
-async function locksOn(count: number): Promise<{ paths: [string, string, string]; zks: Client[] }> {
-  const zk = await peer()
-  const paths = [await area(zk), await area(zk), await area(zk)].sort() as [string, string, string]
-  const zks: Client[] = []
-  for (let i = 0; i < count; i++) {
-    const made = await client({ server: i })
-    await made.sync('/')
-    zks.push(made)
-  }
+async function locksOn(count: number): Promise<{ paths: [string, string, string]; zks: RecipeClient[] }> {
+  const { path, zks } = await recipeStage(count)
+  const paths: [string, string, string] = [`${path}/a`, `${path}/b`, `${path}/c`]
+  for (const each of paths) await zks[0]!.create(each)
+  for (const zk of zks) await zk.sync(path)
   return { paths, zks }
 }
 
-it('takes all, excludes whoever wants one of them, and guards writes with all', async () => {
+it('takes all, and excludes whoever wants one of them', async () => {
   const { paths, zks } = await locksOn(2)
   const [a, b, c] = paths
   const [one, two] = zks
@@ -28,18 +23,24 @@ it('takes all, excludes whoever wants one of them, and guards writes with all', 
   expect(await new Mutex(two!, c).tryAcquire()).toBeUndefined()
   expect(await new MultiLock(two!, [a]).tryAcquire()).toBeUndefined()
   await hold.confirm()
-  const results = await hold.guard(one!.transaction().set(a, 'guarded')).commit()
-  expect(results.map(({ type }) => type)).toEqual(['set', 'check', 'check', 'check'])
   await shared.release()
   await hold.release()
   for (const path of paths) await untilChildren(two!, path, 0)
+})
+
+itNeedsTransactions('guards writes with all that it holds', async () => {
+  const { paths, zks } = await locksOn(1)
+  const hold = await new MultiLock(zks[0]!, paths).acquire()
+  const results = await hold.guard(zks[0]!.transaction().set(paths[0], 'guarded')).commit()
+  expect(results.map(({ type }) => type)).toEqual(['set', 'check', 'check', 'check'])
+  await hold.release()
 })
 
 it('two in opposite order take turns', async () => {
   const { paths, zks } = await locksOn(2)
   const [a, b, c] = paths
   let inside = 0
-  const work = async (zk: Client, locks: readonly string[]): Promise<void> => {
+  const work = async (zk: RecipeClient, locks: readonly string[]): Promise<void> => {
     for (let round = 0; round < 20; round++) {
       await new MultiLock(zk, locks).run(async () => {
         expect(++inside).toBe(1)

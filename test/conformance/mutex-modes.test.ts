@@ -1,24 +1,13 @@
 /** The modes of the mutex on the run's servers: tasks of one process, a znode that is kept, holds inside of holds. */
 import { describe, expect, it } from 'vitest'
-import type { Client, Hold } from 'latchkey'
+import type { Hold } from 'latchkey'
 import { LockLostError, Mutex } from 'latchkey'
-import { area, client, peer } from './stage.js'
-import { endSession, untilChildren } from './lock-stage.js'
-
-async function clientsOn(count: number): Promise<{ path: string; zks: Client[] }> {
-  const path = await area(await peer())
-  const zks: Client[] = []
-  for (let i = 0; i < count; i++) {
-    const zk = await client({ server: i })
-    await zk.sync(path)
-    zks.push(zk)
-  }
-  return { path, zks }
-}
+import { untilChildren } from './lock-stage.js'
+import { endSession, recipeStage } from './recipe-stage.js'
 
 describe('tasks of one process', () => {
   it('take turns with one znode, behind the other process after each', async () => {
-    const { path, zks } = await clientsOn(2)
+    const { path, zks } = await recipeStage(2)
     const mutexes = zks.map((zk) => new Mutex(zk, path))
     const order: string[] = []
     const work = async (mutex: Mutex, name: string): Promise<void> => {
@@ -37,7 +26,7 @@ describe('tasks of one process', () => {
   })
 
   it('go on when the holder lost its session, in the next one', async () => {
-    const { path, zks } = await clientsOn(2)
+    const { path, zks } = await recipeStage(2)
     const mutex = new Mutex(zks[0]!, path)
     const lost = await mutex.acquire()
     const waiting = mutex.acquire()
@@ -52,7 +41,7 @@ describe('tasks of one process', () => {
   })
 
   it('go on when somebody deletes what the holder has', async () => {
-    const { path, zks } = await clientsOn(2)
+    const { path, zks } = await recipeStage(2)
     const mutex = new Mutex(zks[0]!, path)
     const lost = await mutex.acquire()
     const waiting = mutex.acquire()
@@ -68,7 +57,7 @@ describe('tasks of one process', () => {
 
 describe('biased', () => {
   it('keeps the znode until another process queues up', async () => {
-    const { path, zks } = await clientsOn(2)
+    const { path, zks } = await recipeStage(2)
     const mutex = new Mutex(zks[0]!, path, { biased: { idleMs: 60_000, maxMs: 60_000 } })
     const first = await mutex.run((hold) => hold)
     for (let round = 0; round < 100; round++) {
@@ -93,7 +82,7 @@ describe('biased', () => {
   })
 
   it('gives nothing out again that was deleted, or that its session ended', async () => {
-    const { path, zks } = await clientsOn(2)
+    const { path, zks } = await recipeStage(2)
     const mutex = new Mutex(zks[0]!, path, { biased: { idleMs: 60_000, maxMs: 60_000 } })
     const first = await mutex.run(async (hold) => {
       await zks[0]!.sync(path)
@@ -116,7 +105,7 @@ describe('biased', () => {
 })
 
 it('re-entrant: inside of run it is granted on the same znode, and refused once that is lost', async () => {
-  const { path, zks } = await clientsOn(2)
+  const { path, zks } = await recipeStage(2)
   const mutex = new Mutex(zks[0]!, path, { reentrant: true })
   const running = mutex.run(async (outer) => {
     const lost = new Promise((resolve) => outer.signal.addEventListener('abort', resolve))

@@ -1,19 +1,12 @@
 /** Queues on the run's servers: the same expectations everywhere. */
-import { DelayQueue, IdQueue, PriorityQueue, Queue, Worker, type Client } from 'latchkey'
-import { expect, it } from 'vitest'
+import { DelayQueue, IdQueue, PriorityQueue, Queue, Worker } from 'latchkey'
+import { expect } from 'vitest'
 import { deferred } from '../../src/runtime/deferred.js'
-import { area, client, peer } from './stage.js'
-import { endSession } from './lock-stage.js'
+import { endSession, itNeedsTransactions, recipeStage, type RecipeClient } from './recipe-stage.js'
 
-async function stage(count: number): Promise<{ path: string; zks: Client[] }> {
-  const path = `${await area(await peer())}/jobs`
-  const zks: Client[] = []
-  for (let i = 0; i < count; i++) {
-    const made = await client({ server: i })
-    await made.sync('/')
-    zks.push(made)
-  }
-  return { path, zks }
+async function stage(count: number): Promise<{ path: string; zks: RecipeClient[] }> {
+  const { path, zks } = await recipeStage(count)
+  return { path: `${path}/jobs`, zks }
 }
 
 async function drain<T>(queue: Pick<Queue<T>, 'tryTake'>): Promise<T[]> {
@@ -26,30 +19,31 @@ async function drain<T>(queue: Pick<Queue<T>, 'tryTake'>): Promise<T[]> {
   }
 }
 
-it('items come in their order, over several segments, and each to one of three consumers', async () => {
-  const { path, zks } = await stage(3)
-  const queues = zks.map((zk) => new Queue<number>(zk, path, { segmentItems: 20 }))
-  const all = Array.from({ length: 70 }, (_, i) => i)
-  await queues[0]!.putMany(all.slice(0, 35))
-  for (const i of all.slice(35)) await queues[1]!.put(i)
-  await zks[2]!.sync('/')
-  expect(await queues[2]!.size()).toBe(70)
-  expect(await drain(queues[2]!)).toEqual(all)
-  await queues[1]!.putMany(all)
-  const got = await Promise.all(queues.map(drain))
-  expect(got.flat().sort((a, b) => a - b)).toEqual(all)
-})
+itNeedsTransactions(
+  'items come in their order, over several segments, and each to one of three consumers',
+  async () => {
+    const { path, zks } = await stage(3)
+    const queues = zks.map((zk) => new Queue<number>(zk, path, { segmentItems: 20 }))
+    const all = Array.from({ length: 70 }, (_, i) => i)
+    await queues[0]!.putMany(all.slice(0, 35))
+    for (const i of all.slice(35)) await queues[1]!.put(i)
+    await zks[2]!.sync('/')
+    expect(await queues[2]!.size()).toBe(70)
+    expect(await drain(queues[2]!)).toEqual(all)
+    await queues[1]!.putMany(all)
+    const got = await Promise.all(queues.map(drain))
+    expect(got.flat().sort((a, b) => a - b)).toEqual(all)
+  },
+)
 
-it('an idle consumer is woken, and gets what a dead one had', async () => {
+itNeedsTransactions('an idle consumer is woken, and gets what a dead one had', async () => {
   const { path, zks } = await stage(3)
   const [producer, first, second] = zks.map((zk) => new Queue<string>(zk, path)) as [
     Queue<string>,
     Queue<string>,
     Queue<string>,
   ]
-  const taking = first.take()
-  await producer.put('a')
-  const delivery = await taking
+  const [delivery] = await Promise.all([first.take(), producer.put('a')])
   const { signal } = delivery
   const waiting = second.take()
   await endSession(zks[1]!)
@@ -63,7 +57,7 @@ it('an idle consumer is woken, and gets what a dead one had', async () => {
   expect(await zks[0]!.exists(`${path}/effect`)).toBeDefined()
 })
 
-it('attempts, delays, errors and dead letters are kept on the server', async () => {
+itNeedsTransactions('attempts, delays, errors and dead letters are kept on the server', async () => {
   const { path, zks } = await stage(2)
   const [one, two] = zks.map((zk) => new Queue<string>(zk, path)) as [Queue<string>, Queue<string>]
   await one.put('a')
@@ -77,9 +71,9 @@ it('attempts, delays, errors and dead letters are kept on the server', async () 
   expect(await drain(one)).toEqual(['a'])
 })
 
-it('at most once, by priority, by time and by id', async () => {
+itNeedsTransactions('at most once, by priority, by time and by id', async () => {
   const { path, zks } = await stage(2)
-  const [zk, other] = zks as [Client, Client]
+  const [zk, other] = zks as [RecipeClient, RecipeClient]
   const once = new Queue<string>(zk, `${path}-once`, { delivery: 'at-most-once' })
   await once.put('a')
   expect((await once.take()).item).toBe('a')
@@ -101,32 +95,35 @@ it('at most once, by priority, by time and by id', async () => {
   expect(await ids.put('c', 'x')).toBe(true)
 })
 
-it('workers share a queue; one that loses its session in the middle costs an attempt, not an item', async () => {
-  const { path, zks } = await stage(3)
-  const items = Array.from({ length: 60 }, (_, i) => `job ${i}`)
-  await new Queue<string>(zks[0]!, path).putMany(items)
-  const done = new Set<string>()
-  const all = deferred<undefined>()
-  const workers = zks.map((zk) => {
-    const worker = new Worker(new Queue<string>(zk, path), async () => zk.sync('/'), { concurrency: 4 })
-    worker.on('completed', ({ item }) => {
-      done.add(item)
-      if (done.size === items.length) all.resolve(undefined)
+itNeedsTransactions(
+  'workers share a queue; one that loses its session in the middle costs an attempt, not an item',
+  async () => {
+    const { path, zks } = await stage(3)
+    const items = Array.from({ length: 60 }, (_, i) => `job ${i}`)
+    await new Queue<string>(zks[0]!, path).putMany(items)
+    const done = new Set<string>()
+    const all = deferred<undefined>()
+    const workers = zks.map((zk) => {
+      const worker = new Worker(new Queue<string>(zk, path), async () => zk.sync('/'), { concurrency: 4 })
+      worker.on('completed', ({ item }) => {
+        done.add(item)
+        if (done.size === items.length) all.resolve(undefined)
+      })
+      // One whose acknowledgement is not known to have been made: done, if nobody gets it again.
+      worker.on('lost', ({ item, error }) => {
+        if ((error as { outcome?: string }).outcome === 'unknown') done.add(item)
+      })
+      return worker
     })
-    // One whose acknowledgement is not known to have been made: done, if nobody gets it again.
-    worker.on('lost', ({ item, error }) => {
-      if ((error as { outcome?: string }).outcome === 'unknown') done.add(item)
-    })
-    return worker
-  })
-  await endSession(zks[1]!)
-  await all.promise
-  await Promise.all(workers.map(async (worker) => worker.stop()))
-  await zks[0]!.sync('/')
-  expect(await new Queue<string>(zks[0]!, path).size()).toBe(0)
-})
+    await endSession(zks[1]!)
+    await all.promise
+    await Promise.all(workers.map(async (worker) => worker.stop()))
+    await zks[0]!.sync('/')
+    expect(await new Queue<string>(zks[0]!, path).size()).toBe(0)
+  },
+)
 
-it('50,000 items', { timeout: 120_000 }, async () => {
+itNeedsTransactions('50,000 items', { timeout: 120_000 }, async () => {
   const { path, zks } = await stage(2)
   const [producer, consumer] = zks.map((zk) => new Queue<number>(zk, path)) as [Queue<number>, Queue<number>]
   await producer.putMany(Array.from({ length: 50_000 }, (_, i) => i))

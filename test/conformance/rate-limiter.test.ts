@@ -1,21 +1,14 @@
 /** Rate limiters on the run's servers, judged by what the servers say: real clocks, real leaders. */
 import { expect, it } from 'vitest'
-import { RateLimiter, type Client } from 'latchkey'
+import { RateLimiter } from 'latchkey'
 import { rateCodec, windowOf } from '../../recipes/values/rate-window.js'
-import { endSession } from './lock-stage.js'
-import { area, client, peer } from './stage.js'
+import { endSession, itNeedsTransactions, recipeStage, type RecipeClient } from './recipe-stage.js'
 
 const LIMIT = { permits: 6, intervalMs: 400 }
 
-async function stageOf(count: number): Promise<{ path: string; zks: readonly Client[] }> {
-  const root = await area(await peer())
-  const zks: Client[] = []
-  for (let i = 0; i < count; i++) {
-    const zk = await client({ server: i })
-    await zk.sync(root)
-    zks.push(zk)
-  }
-  return { path: `${root}/it`, zks }
+async function stageOf(count: number): Promise<{ path: string; zks: readonly RecipeClient[] }> {
+  const { path, zks } = await recipeStage(count)
+  return { path: `${path}/it`, zks }
 }
 
 it('three processes together never get more in a window, and get all of it', async () => {
@@ -36,16 +29,19 @@ it('three processes together never get more in a window, and get all of it', asy
   expect((await zks[0]!.children(path)).children).toEqual([])
 })
 
-it('the time of a write in a transaction is what the znode and our marker show', async () => {
-  const { path, zks } = await stageOf(1)
-  const [zk] = zks
-  await zk!.create(path)
-  await zk!.create(`${path}/marker`, null, { mode: 'ephemeral' })
-  const [set, marked] = await zk!.transaction().set(path, 'a').set(`${path}/marker`, null).commit()
-  const { stat } = await zk!.get(path)
-  expect(set.stat.mtime).toBe(stat.mtime)
-  expect(marked.stat.mtime).toBe(stat.mtime)
-})
+itNeedsTransactions(
+  'the time of a write in a transaction is what the znode and our marker show',
+  async () => {
+    const { path, zks } = await stageOf(1)
+    const [zk] = zks
+    await zk!.create(path)
+    await zk!.create(`${path}/marker`, null, { mode: 'ephemeral' })
+    const [set, marked] = await zk!.transaction().set(path, 'a').set(`${path}/marker`, null).commit()
+    const { stat } = await zk!.get(path)
+    expect(set.stat.mtime).toBe(stat.mtime)
+    expect(marked.stat.mtime).toBe(stat.mtime)
+  },
+)
 
 it('what one has taken is not there for another, and tries say so without a wait', async () => {
   const { path, zks } = await stageOf(2)

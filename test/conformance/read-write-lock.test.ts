@@ -1,24 +1,18 @@
 /** The read-write lock on the run's servers, its clients spread over them: order, downgrade, loss. */
 import { describe, expect, it } from 'vitest'
-import type { Client, Hold } from 'latchkey'
+import type { Hold } from 'latchkey'
 import { ReadWriteLock } from 'latchkey'
-import { area, client, peer } from './stage.js'
-import { endSession, untilChildren, untilLost } from './lock-stage.js'
+import { untilChildren, untilLost } from './lock-stage.js'
+import { endSession, recipeStage, type RecipeClient } from './recipe-stage.js'
 
 interface Locks {
   readonly path: string
-  readonly zks: readonly Client[]
+  readonly zks: readonly RecipeClient[]
   readonly locks: readonly ReadWriteLock[]
 }
 
 async function locksOn(count: number): Promise<Locks> {
-  const path = await area(await peer())
-  const zks: Client[] = []
-  for (let i = 0; i < count; i++) {
-    const zk = await client({ server: i })
-    await zk.sync(path)
-    zks.push(zk)
-  }
+  const { path, zks } = await recipeStage(count)
   return { path, zks, locks: zks.map((zk) => new ReadWriteLock(zk, path)) }
 }
 

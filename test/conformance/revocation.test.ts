@@ -1,9 +1,9 @@
 /** Asking and breaking holders, guarded writes and the loss policy, of each kind of hold, on the run's servers. */
 import { describe, expect, it } from 'vitest'
-import type { Client, Transaction, TransactionResult } from 'latchkey'
+import type { Transaction, TransactionResult } from 'latchkey'
 import { hasCode, MultiLock, Mutex, ReadWriteLock, Semaphore, TransactionError } from 'latchkey'
-import { area, client, peer } from './stage.js'
 import { untilChildren, untilLost } from './lock-stage.js'
+import { itNeedsTransactions, recipeStage, type RecipeClient } from './recipe-stage.js'
 
 interface Held {
   readonly signal: AbortSignal
@@ -14,10 +14,10 @@ interface Held {
 }
 
 interface Kind {
-  readonly acquire: (zk: Client, path: string) => Promise<Held>
+  readonly acquire: (zk: RecipeClient, path: string) => Promise<Held>
   /** Marks the first contender, or breaks it. */
-  readonly revokeFirst: (zk: Client, path: string) => Promise<string>
-  readonly breakFirst: (zk: Client, path: string) => Promise<string>
+  readonly revokeFirst: (zk: RecipeClient, path: string) => Promise<string>
+  readonly breakFirst: (zk: RecipeClient, path: string) => Promise<string>
 }
 
 interface Revocable<C> {
@@ -32,7 +32,7 @@ async function first<C>(lock: Revocable<C>, act: 'revoke' | 'break'): Promise<st
   return lock[act](found)
 }
 
-function kind<C>(lockAt: (zk: Client, path: string) => Revocable<C>, acquire: Kind['acquire']): Kind {
+function kind<C>(lockAt: (zk: RecipeClient, path: string) => Revocable<C>, acquire: Kind['acquire']): Kind {
   return {
     acquire,
     revokeFirst: async (zk, path) => first(lockAt(zk, path), 'revoke'),
@@ -40,7 +40,7 @@ function kind<C>(lockAt: (zk: Client, path: string) => Revocable<C>, acquire: Ki
   }
 }
 
-const pool = (zk: Client, path: string, dialect: 'native' | 'curator'): Semaphore =>
+const pool = (zk: RecipeClient, path: string, dialect: 'native' | 'curator'): Semaphore =>
   new Semaphore(zk, path, { permits: 2, dialect })
 
 const kinds: Readonly<Record<string, Kind>> = {
@@ -74,18 +74,42 @@ const kinds: Readonly<Record<string, Kind>> = {
   ),
 }
 
-describe.each(Object.entries(kinds))('%s', (_, { acquire, revokeFirst, breakFirst }) => {
-  it('a holder is asked, then broken, and knows both; what it guards fails from then on', async () => {
-    const zk = await peer()
-    const [path, data] = [await area(zk), await area(zk)]
-    const [holder, operator] = [await client({ server: 0 }), await client({ server: 1 })]
-    await Promise.all([holder.sync('/'), operator.sync('/')])
+interface Sides {
+  readonly path: string
+  readonly data: string
+  readonly holder: RecipeClient
+  readonly operator: RecipeClient
+}
+
+async function bothSides(): Promise<Sides> {
+  const { path: root, zks } = await recipeStage(2)
+  const [path, data] = [`${root}/lock`, `${root}/data`]
+  const [holder, operator] = zks as [RecipeClient, RecipeClient]
+  await holder.create(path)
+  await holder.create(data)
+  await operator.sync(root)
+  return { path, data, holder, operator }
+}
+
+describe.each(Object.entries(kinds))('%s', (name, { acquire, revokeFirst, breakFirst }) => {
+  const itHolds = name === 'semaphore, curator' ? itNeedsTransactions : it
+
+  itHolds('a holder is asked, then broken, and knows both', async () => {
+    const { path, holder, operator } = await bothSides()
     const hold = await acquire(holder, path)
     const { signal } = hold
     const told = new Promise<void>((resolve) => hold.onRevokeRequested(resolve))
     expect(await revokeFirst(operator, path)).toBe('asked')
     await told
     await hold.confirm()
+    await untilLost(signal, ['revoked'], async () => expect(await breakFirst(operator, path)).toBe('broken'))
+    await hold.release()
+  })
+
+  itNeedsTransactions('what it guards fails from the moment that it is broken', async () => {
+    const { path, data, holder, operator } = await bothSides()
+    const hold = await acquire(holder, path)
+    const { signal } = hold
     await hold.guard(holder.transaction().set(data, 'while held') as unknown as Transaction).commit()
     const late = hold.guard(holder.transaction().set(data, 'too late') as unknown as Transaction)
     await untilLost(signal, ['revoked'], async () => expect(await breakFirst(operator, path)).toBe('broken'))
@@ -96,10 +120,8 @@ describe.each(Object.entries(kinds))('%s', (_, { acquire, revokeFirst, breakFirs
     await hold.release()
   })
 
-  it('a break that comes unasked is told from a deletion by hand', async () => {
-    const path = await area(await peer())
-    const [holder, operator] = [await client({ server: 0 }), await client({ server: 1 })]
-    await Promise.all([holder.sync('/'), operator.sync('/')])
+  itHolds('a break that comes unasked is told from a deletion by hand', async () => {
+    const { path, holder, operator } = await bothSides()
     const hold = await acquire(holder, path)
     const { signal } = hold
     // The watch stands when something that was sent behind it is answered.
@@ -110,9 +132,7 @@ describe.each(Object.entries(kinds))('%s', (_, { acquire, revokeFirst, breakFirs
 })
 
 it('a deletion by hand is told as such', async () => {
-  const path = await area(await peer())
-  const [holder, operator] = [await client({ server: 0 }), await client({ server: 1 })]
-  await Promise.all([holder.sync('/'), operator.sync('/')])
+  const { path, holder, operator } = await bothSides()
   const hold = await new Mutex(holder, path).acquire()
   const { signal } = hold
   await holder.sync('/')

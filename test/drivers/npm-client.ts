@@ -1,6 +1,6 @@
 /** Clients of the npm package zookeeper on the run's servers, behind our interface; closed when the test is over. */
 import { onTestFinished } from 'vitest'
-import type { Logger } from 'latchkey'
+import type { Logger, SessionCredentials, Zk } from 'latchkey'
 import {
   fromZooKeeper,
   type FromZooKeeperOptions,
@@ -11,9 +11,14 @@ import { requireNpmZooKeeper } from '../support/npm-zookeeper.js'
 
 type Package = new (config: object) => ZooKeeperClient & { init(config: object): unknown }
 
-export interface NpmClientOptions extends FromZooKeeperOptions {
+export interface NpmClientOptions extends Omit<FromZooKeeperOptions, 'recreate'> {
   readonly timeout?: number
+  /** `always`: by another one like it. */
+  readonly recreate?: FromZooKeeperOptions['recreate'] | 'always'
 }
+
+/** The package's client that stands behind each driver now. */
+const natives = new WeakMap<Zk, () => ZooKeeperClient>()
 
 const ERRORS_ONLY = 1
 
@@ -27,11 +32,24 @@ export function nativeClient(connect: string, timeout = 30_000): ZooKeeperClient
 }
 
 export async function npmClient(connect: string, options: NpmClientOptions = {}): Promise<ZooKeeperDriver> {
-  const { timeout, ...rest } = options
-  const zk = fromZooKeeper(nativeClient(connect, timeout), rest)
+  const { timeout, recreate, ...rest } = options
+  let native = nativeClient(connect, timeout)
+  const again = (): ZooKeeperClient => (native = nativeClient(connect, timeout))
+  const zk = fromZooKeeper(
+    native,
+    recreate === 'always' ? { ...rest, recreate: again } : { ...rest, recreate },
+  )
+  natives.set(zk, () => native)
   onTestFinished(async () => zk.close())
   await zk.ready({ timeoutMs: 20_000 })
   return zk
+}
+
+/** Of the session that the driver has now: with it another client can end it. */
+export function npmSession(zk: Zk): SessionCredentials | undefined {
+  const native = natives.get(zk)?.() as (ZooKeeperClient & { client_password: string }) | undefined
+  if (zk.session === undefined || native === undefined) return undefined
+  return { id: zk.session.id, password: Buffer.from(native.client_password, 'hex') }
 }
 
 /** Keeps what is logged. */

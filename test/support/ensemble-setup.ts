@@ -27,6 +27,8 @@ export interface RunServers {
 declare module 'vitest' {
   interface ProvidedContext {
     servers: RunServers
+    /** Whose clients the recipes' conformance tests use; undefined for the built-in one. */
+    recipeClient: 'npm zookeeper' | undefined
   }
 }
 

@@ -1,10 +1,9 @@
-/** The semaphore on real servers, in each layout: occupancy, order of tokens, a limit that changes, nothing left. */
-import { randomUUID } from 'node:crypto'
-import { expect, test } from 'vitest'
-import { connect, hasCode, Semaphore, type Client } from 'latchkey'
-import { servers } from '../support/ensemble.js'
+/** The semaphore on the run's servers, in each layout: occupancy, order of tokens, a limit that changes, nothing left. */
+import { expect, it } from 'vitest'
+import { hasCode, Semaphore, type Zk } from 'latchkey'
+import { itNeedsTransactions, recipeStage } from './recipe-stage.js'
 
-async function childrenOf(zk: Client, path: string): Promise<readonly string[]> {
+async function childrenOf(zk: Zk, path: string): Promise<readonly string[]> {
   try {
     await zk.sync(path)
     return (await zk.children(path)).children
@@ -14,19 +13,21 @@ async function childrenOf(zk: Client, path: string): Promise<readonly string[]> 
   }
 }
 
-test.each([
+const layouts = [
   ['native', false],
   ['native', true],
   ['curator', false],
   ['curator', true],
   ['kazoo', false],
-] as const)(
-  '%s (shared limit: %s): never more hold than there are permits, and nothing is left',
-  { timeout: 60_000 },
-  async (dialect, isShared) => {
-    const path = `/semaphore-${randomUUID()}`
+] as const
+
+for (const [dialect, isShared] of layouts) {
+  const test = dialect === 'native' ? it : itNeedsTransactions
+  const name = `${dialect}${isShared ? ', shared limit' : ''}: never more hold than there are permits, and nothing is left`
+  test(name, { timeout: 60_000 }, async () => {
+    const { path: root, zks } = await recipeStage(6)
+    const path = `${root}/pool`
     const permits = isShared ? { path: `${path}-limit`, initial: 3 } : 3
-    const zks = await Promise.all(Array.from({ length: 6 }, async () => connect(servers.connectString)))
     let taken = 0
     let most = 0
     const tokens = new Set<bigint>()
@@ -57,6 +58,5 @@ test.each([
     await lease.release()
     const parents = dialect === 'curator' ? [`${path}/locks`, `${path}/leases`] : [path, `${path}-__lock__`]
     for (const parent of parents) expect(await childrenOf(zks[1]!, parent)).toEqual([])
-    await Promise.all(zks.map(async (zk) => zk.close()))
-  },
-)
+  })
+}

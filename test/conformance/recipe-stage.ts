@@ -1,0 +1,66 @@
+/**
+ * Where a recipe's conformance test plays: clients of the kind that the run is for, each on another server where there
+ * are several. That is the built-in client; in the project `driver` it is the npm package zookeeper behind our driver, so
+ * that every recipe is tested on two unrelated clients by the same expectations.
+ */
+import { expect, inject, it } from 'vitest'
+import type { Client, Zk } from 'latchkey'
+import { connect } from 'latchkey'
+import { npmClient, npmSession } from '../drivers/npm-client.js'
+import { servers } from '../support/ensemble.js'
+import { area, client, member, peer } from './stage.js'
+
+export type RecipeClient = Zk & { close(): Promise<void> }
+
+const onDriver = inject('recipeClient') === 'npm zookeeper'
+
+/** A client on the run's server of that number, closed when the test is over. */
+export async function recipeClient({ server = 0 } = {}): Promise<RecipeClient> {
+  if (!onDriver) return client({ server })
+  const { host, port } = member(server)
+  return npmClient(`${host}:${port}`, { recreate: 'always' })
+}
+
+/** As many, spread over the servers, and a fresh znode that all of them see. */
+export async function recipeStage(count: number): Promise<{ path: string; zks: RecipeClient[] }> {
+  const path = await area(await peer())
+  const zks: RecipeClient[] = []
+  for (let i = 0; i < count; i++) {
+    const zk = await recipeClient({ server: i })
+    await zk.sync(path)
+    zks.push(zk)
+  }
+  return { path, zks }
+}
+
+/** Ends a client's session as its expiry would: by closing it from another connection. */
+export async function endSession(zk: Zk): Promise<void> {
+  const session = 'exportSession' in zk ? (zk as Client).exportSession() : npmSession(zk)
+  if (session === undefined) throw new Error('the client has no session')
+  const killer = await connect(servers.connectString, { session })
+  await killer.close()
+}
+
+/**
+ * A test of what needs transactions. On a client without them the same test must come to an error that says so, and
+ * names the way out.
+ */
+export function itNeedsTransactions(
+  name: string,
+  optionsOrTest: { timeout?: number } | (() => Promise<void>),
+  testOrNone?: () => Promise<void>,
+): void {
+  const [options, test] =
+    typeof optionsOrTest === 'function'
+      ? [{}, optionsOrTest]
+      : [optionsOrTest, testOrNone ?? (async () => undefined)]
+  if (!onDriver) return it(name, options, test)
+  it(`${name}: refused without transactions`, async () => {
+    const error: unknown = await test().then(
+      () => undefined,
+      (reason: unknown) => reason,
+    )
+    expect(error).toMatchObject({ code: 'UNSUPPORTED', outcome: 'rejected' })
+    expect((error as Error).message).toMatch(/built-in client/)
+  })
+}
