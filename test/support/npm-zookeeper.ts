@@ -1,10 +1,11 @@
 /**
  * npm `zookeeper`, the binding of ZooKeeper's C client, for the driver's tests and the benchmarks. It compiles while it
- * is installed, so it is no dependency of ours: the first run installs it into a cache of this user, where there is a
- * compiler. LATCHKEY_NPM_ZOOKEEPER names the folder of one that is installed elsewhere.
+ * is installed (its prebuilt files are for macOS and Windows), so it is no dependency of ours: the first run installs it
+ * into a cache of this user, where there is a compiler. LATCHKEY_NPM_ZOOKEEPER names the folder of one that is installed
+ * elsewhere.
  */
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { homedir } from 'node:os'
@@ -40,6 +41,12 @@ export async function npmZooKeeperMissing(): Promise<string | undefined> {
   return undefined
 }
 
+/** Node's headers where they lie beside it, as in its archives and packages: else node-gyp fetches them from nodejs.org. */
+function ownHeaders(): Record<string, string> {
+  const prefix = join(realpathSync(process.execPath), '..', '..')
+  return existsSync(join(prefix, 'include', 'node', 'node.h')) ? { npm_config_nodedir: prefix } : {}
+}
+
 /** Installs it where it is not, and says why it can't be had; undefined if it is there. */
 export async function installNpmZooKeeper(): Promise<string | undefined> {
   if (isInstalled()) return undefined
@@ -52,7 +59,11 @@ export async function installNpmZooKeeper(): Promise<string | undefined> {
   try {
     await writeFile(join(directory, 'package.json'), '{ "private": true }\n')
     const args = ['install', '--no-audit', '--no-fund', `zookeeper@${NPM_ZOOKEEPER_VERSION}`]
-    await run(npm, args, { cwd: directory, timeout: INSTALL_LIMIT_MS })
+    await run(npm, args, {
+      cwd: directory,
+      timeout: INSTALL_LIMIT_MS,
+      env: { ...process.env, ...ownHeaders() },
+    })
     if (!existsSync(home())) await rename(directory, home())
     return isInstalled() ? undefined : 'npm install left nothing that was compiled behind'
   } catch (error) {
