@@ -109,7 +109,7 @@ export const promised: readonly Promised[] = [
   {
     scenario: 'server-start',
     subject: 'embedded server',
-    what: 'milliseconds until it takes connections',
+    what: 'milliseconds from the call until it takes connections',
     of: ({ p50Us }) => p50Us / 1e3,
     atMost: 50,
     digits: 0,

@@ -77,40 +77,56 @@ async function startEmbedded(): Promise<Target> {
   })
 }
 
-/** The embedded one in a fresh process, from the import of the package on; the real one until it takes writes. */
+/** The embedded one in a fresh process, by its call alone and with the import of the package; the real ones until they take writes. */
 async function startTimes(kinds: readonly Kind[], options: BenchOptions): Promise<Sample[]> {
-  return interleaved('server-start', kinds, { ...options, warmUp: 1 }, async ({ name, start }, round) => {
-    const begun = performance.now()
-    let elapsedMs: number
-    if (name === 'embedded server') elapsedMs = await embeddedStart()
-    else {
+  const rounds = await interleaved(
+    'server-start',
+    kinds,
+    { ...options, warmUp: 1 },
+    async ({ name, start }, round) => {
+      if (name === 'embedded server') {
+        const { callMs, importMs } = await embeddedStart()
+        return [
+          startSample(name, round, callMs),
+          startSample(`${name}, import included`, round, importMs + callMs),
+        ]
+      }
+      const begun = performance.now()
       await using _ = await start()
-      elapsedMs = performance.now() - begun
-    }
-    return {
-      kind: 'sample' as const,
-      scenario: 'server-start',
-      subject: name,
-      round,
-      operations: 1,
-      elapsedMs,
-      cpuMs: 0,
-      p50Us: elapsedMs * 1e3,
-      p99Us: elapsedMs * 1e3,
-      opsPerSecond: 1e3 / elapsedMs,
-      cpuUs: 0,
-      requests: 0,
-    }
-  })
+      return [startSample(name, round, performance.now() - begun)]
+    },
+  )
+  return rounds.flat()
 }
 
-async function embeddedStart(): Promise<number> {
+function startSample(subject: string, round: number, elapsedMs: number): Sample {
+  return {
+    kind: 'sample',
+    scenario: 'server-start',
+    subject,
+    round,
+    operations: 1,
+    elapsedMs,
+    cpuMs: 0,
+    p50Us: elapsedMs * 1e3,
+    p99Us: elapsedMs * 1e3,
+    opsPerSecond: 1e3 / elapsedMs,
+    cpuUs: 0,
+    requests: 0,
+  }
+}
+
+async function embeddedStart(): Promise<{ importMs: number; callMs: number }> {
   const entry = pathToFileURL(join(packageFolder, 'dist', 'src', 'server', 'index.js')).href
   const text = `
     const begun = performance.now()
     const { startServer } = await import(${JSON.stringify(entry)})
+    const imported = performance.now()
     const server = await startServer()
-    console.log(performance.now() - begun)
+    console.log(JSON.stringify({ importMs: imported - begun, callMs: performance.now() - imported }))
     await server.close()`
-  return Number(await runCommand(process.execPath, ['--input-type=module', '-e', text]))
+  return JSON.parse(await runCommand(process.execPath, ['--input-type=module', '-e', text])) as {
+    importMs: number
+    callMs: number
+  }
 }

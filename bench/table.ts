@@ -75,10 +75,10 @@ function ratioText(
   key: MeasuredKey,
 ): string {
   const value = base === undefined ? undefined : ratio(samples, name, base, key)
-  return value === undefined || Number.isNaN(value) ? '' : value.toFixed(2)
+  return value === undefined ? '' : value.toFixed(2)
 }
 
-/** Of one scenario, round by round: what slows a round down slows both. Empty if one did not run. */
+/** Of one scenario, round by round: what slows a round down slows both. Empty if one did not run, or was not counted. */
 export function ratios(
   samples: readonly Sample[],
   name: string,
@@ -91,6 +91,7 @@ export function ratios(
       const other = samples.find(({ subject, round }) => subject === base && round === sample.round)
       return other === undefined ? [] : [sample[key] / other[key]]
     })
+    .filter(Number.isFinite)
 }
 
 /** The median of those. Undefined if one did not run. */

@@ -46,6 +46,13 @@ test('where a peer is ahead it is said, with whether it was in every round', asy
   expect(await pageOf([runOf([...ours, ...close])])).toMatch(/\| rate +\| +0\.77 \| no: within the spread/)
 })
 
+test('what was not counted is no loss', async () => {
+  const uncounted = [...ours, ...peer].map((sample) => ({ ...sample, cpuUs: 0 }))
+  const page = await pageOf([runOf(uncounted)])
+  expect(page).toContain('| rate')
+  expect(page).not.toContain('NaN')
+})
+
 test('targets are judged, and what was promised and not measured is named', async () => {
   const page = await pageOf([runOf([...ours, ...probe])])
   expect(page).toMatch(/\| get-64 +\| rate against lean-probe +\| ≥ 0\.95 \| 1\.00 +\| yes/)
