@@ -9,9 +9,7 @@ import { checkHolders, type Excess, type Violation } from './check/holders.js'
 import { checkProgress } from './check/progress.js'
 import { countBy } from './count-by.js'
 import { now, readHistory, type HistoryEvent } from './history.js'
-import { Nemesis } from './nemesis/nemesis.js'
-import { partition, serverFaults } from './nemesis/server-faults.js'
-import { workerFaults } from './nemesis/worker-faults.js'
+import { faultsOf, Nemesis } from './nemesis/nemesis.js'
 import type { TortureOptions } from './options.js'
 import { recipeNamed } from './recipes/index.js'
 import { MAX_BACK_OFF_MS, Stage, SYNC_LIMIT_TICKS, TICK_MS } from './stage.js'
@@ -24,6 +22,8 @@ export interface TortureReport {
   readonly processFaults: number
   /** By track and kind. */
   readonly faults: Readonly<Record<string, Readonly<Record<string, number>>>>
+  /** Kinds of faults that the nemesis knows here and did not get to. */
+  readonly missing: readonly string[]
   readonly proxyFaults: Readonly<Record<string, number>>
   readonly excesses: readonly Excess[]
   readonly lateGrants: Readonly<Record<string, number>>
@@ -147,6 +147,10 @@ function judge(
     acquisitions: countBy(beliefs.map(({ recipe }) => recipe)),
     processFaults,
     faults,
+    missing: faultsOf(options.engine)
+      .flat()
+      .map(({ kind }) => kind)
+      .filter((kind) => !Object.values(faults).some((kinds) => kind in kinds)),
     proxyFaults: stage.proxyFaults,
     excesses: holders.excesses,
     lateGrants: holders.lateGrants,
@@ -188,9 +192,8 @@ function tooFew({ atLeast }: TortureOptions, acquisitions: number, processFaults
 }
 
 function countFaults(events: readonly HistoryEvent[]): Pick<TortureReport, 'processFaults' | 'faults'> {
-  const signals = new Map(
-    [...serverFaults, partition, ...workerFaults].map(({ kind, processes }) => [kind, processes]),
-  )
+  const known = faultsOf('java').flat()
+  const signals = new Map(known.map(({ kind, processes }) => [kind, processes]))
   const faults: Record<string, Record<string, number>> = {}
   let processFaults = 0
   for (const event of events) {

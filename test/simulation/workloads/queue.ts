@@ -2,9 +2,11 @@
 import { hasCode, Queue, type Delivery } from 'latchkey'
 import type { RecordedOperation } from 'latchkey/testing'
 import { QueueChecker } from '../queue-checker.js'
-import type { Play, Stage, Task, Workload } from '../workload.js'
+import { QueueOrderChecker } from '../queue-order-checker.js'
+import type { Checker, Play, Stage, Task, Workload } from '../workload.js'
 
 const PATH = '/jobs/simulated'
+const OPTIONS = { segmentItems: 16, id: 'simulated' }
 
 class QueuePlay implements Play {
   readonly paths = [`${PATH}/claims`, `${PATH}/waiting`]
@@ -13,11 +15,12 @@ class QueuePlay implements Play {
   readonly znodesPerTask = 3
   /** Its mark as a producer. */
   readonly znodesPerProcess = 1
-  readonly checkers: readonly QueueChecker[]
+  readonly checkers: readonly Checker[]
+  #isDrained = false
   #items = 0
 
   constructor(stage: Stage) {
-    this.checkers = [new QueueChecker(stage, `${PATH}/claims`)]
+    this.checkers = [new QueueChecker(stage, `${PATH}/claims`), new QueueOrderChecker(stage, PATH)]
   }
 
   async turn(task: Task): Promise<void> {
@@ -28,7 +31,7 @@ class QueuePlay implements Play {
   }
 
   #queue({ zk, once }: Task): Queue<string> {
-    return once('queue', () => new Queue<string>(zk, PATH, { segmentItems: 16, id: 'simulated' }))
+    return once('queue', () => new Queue<string>(zk, PATH, OPTIONS))
   }
 
   async #put(task: Task, queue: Queue<string>): Promise<void> {
@@ -70,9 +73,12 @@ class QueuePlay implements Play {
     await settle(process.invoke('ack', value), value, delivery.ack())
   }
 
-  /** All is healed: whoever comes first takes what is left. */
+  /** All is healed: whoever comes first takes what is left, alone, and so in order. */
   async finish(task: Task): Promise<void> {
-    const queue = this.#queue(task)
+    if (this.#isDrained) return
+    this.#isDrained = true
+    const queue = new Queue<string>(task.zk, PATH, OPTIONS)
+    task.process.invoke('drain').ok()
     while ((await queue.size()) > 0) {
       const operation = task.process.invoke('deliver')
       const delivery = await queue.tryTake()

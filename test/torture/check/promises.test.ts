@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { HistoryEvent } from '../history.js'
 import { additionsTo, checkCounter } from '../recipes/counter.js'
+import { checkDoubleBarrier } from '../recipes/double-barrier.js'
 import { checkQueue } from '../recipes/queue.js'
 import { beliefsIn, Excuses } from './beliefs.js'
 
@@ -71,7 +72,57 @@ describe("the queue's promise", () => {
     expect(judge([...acknowledged, taken(20), stall])).toEqual([])
   })
 
+  test('what is left comes in the order in which it was put, as far as there was one', () => {
+    const [a, b, c] = [act('put', '/q/a', 0, 'ok'), act('put', '/q/b', 3, 'ok'), act('put', '/q/c', 9, 'ok')]
+    const all = [...a, ...b, ...c].sort((one, other) => one.t - other.t)
+    expect(judge(all, ['/q/b', '/q/a', '/q/c'])).toEqual([])
+    expect(judge(all, ['/q/a', '/q/c', '/q/b'])).toEqual(['/q/b came after /q/c, which was put later'])
+    expect(judge(all, ['/q/c', '/q/b', '/q/a'])).toHaveLength(2)
+  })
+
   test('a turn that took nothing breaks no promise', () => {
     expect(judge([{ e: 'grant', t: 1, id: 'w:1', w: 'w', r: 'queue', s: '1', claims: [] }])).toEqual([])
+  })
+})
+
+describe("the double barrier's promise", () => {
+  const judge = (...members: (readonly HistoryEvent[])[]): string[] => {
+    const events = members.flat().sort((a, b) => a.t - b.t)
+    return checkDoubleBarrier({ events, beliefs: beliefsIn(events), excuses: new Excuses(events, 100) }, 2)
+  }
+  /** It asks, enters 5 later, and is told `leaving` that all have left. */
+  const member = (
+    name: string,
+    round: number,
+    asked: number,
+    ended: number,
+    told?: number,
+  ): HistoryEvent[] => {
+    const id = `${name}:${asked}`
+    const claims = [{ path: `/b/${name}`, share: 1, capacity: 1 }]
+    const leaving = told === undefined ? [] : act('leave', `/b/${name}`, told - 5, 'ok')
+    return [
+      ...act('enter', '/b', asked, 'ok', `${round} /b/${name}`).map((event) => ({ ...event, id })),
+      { e: 'grant', t: asked + 6, id, w: name, r: 'double-barrier', s: name, claims },
+      { e: 'end', t: ended, id, how: 'release' },
+      ...leaving,
+    ]
+  }
+
+  test('all have asked before one enters, and no more than there are members', () => {
+    expect(judge(member('a', 1, 0, 20, 40), member('b', 1, 3, 30, 40))).toEqual([])
+    expect(judge(member('a', 1, 0, 20, 40), member('b', 1, 6, 30, 40))).toEqual([
+      'round 1: /b/a entered before all had asked',
+    ])
+    expect(judge(member('a', 1, 0, 20), member('b', 1, 1, 20), member('c', 1, 2, 20))).toEqual([
+      'round 1: 3 entered, of 2',
+    ])
+    expect(judge(member('a', 1, 0, 20), member('b', 2, 9, 20))).toEqual([])
+  })
+
+  test('nobody is told that all have left while one is inside, unless it can not know that it counts as gone', () => {
+    const [early, inside] = [member('a', 1, 0, 10, 20), member('b', 1, 1, 30)]
+    expect(judge(early, inside)).toEqual(['round 1: /b/a was told that all had left, while /b/b was inside'])
+    expect(judge(early, inside, [{ e: 'stall', from: 12, t: 31, w: 'b' }])).toEqual([])
   })
 })

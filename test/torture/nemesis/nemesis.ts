@@ -22,6 +22,11 @@ const RESTS: Readonly<Record<Fault['track'], readonly [number, number]>> = {
   network: [100, 800],
 }
 
+/** By track. Links between servers are cut by Java's engine only. */
+export function faultsOf(engine: 'java' | 'docker'): readonly (readonly Fault[])[] {
+  return [engine === 'java' ? [...serverFaults, partition] : serverFaults, workerFaults, networkFaults]
+}
+
 export class Nemesis {
   readonly #stage: Stage
   readonly #end: AbortSignal
@@ -30,8 +35,7 @@ export class Nemesis {
   constructor(stage: Stage, end: AbortSignal) {
     this.#stage = stage
     this.#end = end
-    const servers = stage.options.engine === 'java' ? [...serverFaults, partition] : serverFaults
-    this.#tracks = [servers, workerFaults, networkFaults]
+    this.#tracks = faultsOf(stage.options.engine)
   }
 
   /** Until the run ends; then everything is healed. */

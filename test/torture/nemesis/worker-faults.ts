@@ -58,9 +58,10 @@ async function expire(turn: Turn): Promise<string | undefined> {
   const session = pick(turn.random, [...(chosen?.worker.sessions.values() ?? [])])
   if (session === undefined) return undefined
   const id = BigInt(session.id)
-  // What it is answered tells nothing new: no server may be there to do it, or the session is over already.
-  await turn.stage.ensemble.killSession(id, Buffer.from(session.password, 'base64')).catch(() => undefined)
-  return id.toString(16)
+  const password = Buffer.from(session.password, 'base64')
+  // No server may be there to say whether it is done; where it was over before, nothing was.
+  const known = await turn.stage.ensemble.killSession(id, password).catch(() => true)
+  return known ? id.toString(16) : undefined
 }
 
 export const workerFaults: readonly Fault[] = [

@@ -1,14 +1,12 @@
-/** What a peer's history shows, by the same sweep that judges ours. */
+/** What a peer's history shows, round by round, by the same sweep that judges ours. */
 import { beliefsIn, Excuses } from '../check/beliefs.js'
 import { checkHolders } from '../check/holders.js'
 import type { HistoryEvent } from '../history.js'
 import { countBy } from '../count-by.js'
-import type { PeerRun } from './workload.js'
+import type { PeerRound, PeerRun } from './workload.js'
 import { sessionName, WORKLOAD } from './workload.js'
 
-export interface PeerScore {
-  readonly name: string
-  readonly version: string
+export interface RoundScore {
   readonly acquisitions: number
   readonly lostReplies: number
   readonly lostRequests: number
@@ -31,6 +29,12 @@ export interface PeerScore {
   readonly stale: number
 }
 
+export interface PeerScore {
+  readonly name: string
+  readonly version: string
+  readonly rounds: readonly RoundScore[]
+}
+
 type Line = PeerRun['lines'][number]
 
 const text = (line: Line, field: string): string => String(line[field])
@@ -45,32 +49,34 @@ function eventOf(line: Line): HistoryEvent | undefined {
   return { e: 'grant', t, id, w, r: 'mutex', s: sessionName(line['session']), claims }
 }
 
-/** What a peer said and what was done to its sessions, in the order of time. */
-export function historyOf({ lines, ended }: PeerRun): HistoryEvent[] {
-  const said = lines.map(eventOf).filter((event) => event !== undefined)
-  return [...said, ...ended].sort((a, b) => a.t - b.t)
+export function score({ kind, lines, rounds }: PeerRun): PeerScore {
+  const sorted = [...lines].sort((a, b) => Number(a['t']) - Number(b['t']))
+  const of = (round: PeerRound): RoundScore =>
+    scoreOf(
+      sorted.filter(({ t }) => Number(t) >= round.from && Number(t) < round.to),
+      round,
+    )
+  return { name: kind.name, version: kind.version, rounds: rounds.map(of) }
 }
 
-export function score(run: PeerRun): PeerScore {
-  const { kind, lines, ended, ...counts } = run
-  const sorted = [...lines].sort((a, b) => Number(a['t']) - Number(b['t']))
-  const events = historyOf(run)
+function scoreOf(lines: readonly Line[], round: PeerRound): RoundScore {
+  const said = lines.map(eventOf).filter((event) => event !== undefined)
+  const events = [...said, ...round.ended].sort((a, b) => a.t - b.t)
   const { sessionTimeoutMs } = WORKLOAD
   // The same for all: as in the torture of ours, an ended session excuses its holder until its client's own clock ends it.
   const bounds = { stall: 0, expiry: sessionTimeoutMs, cut: 0 }
   const holders = checkHolders(beliefsIn(events), new Excuses(events, sessionTimeoutMs), bounds)
-  const durations = acquireDurations(sorted)
+  const durations = acquireDurations(lines)
   const codes = (during: string): Record<string, number> =>
     countBy(
-      sorted
+      lines
         .filter((line) => line.event === 'fail' && line['during'] === during)
         .map((line) => text(line, 'code')),
     )
   const { TIMEOUT: timeouts = 0, ...acquireErrors } = codes('acquire')
+  const { lostReplies, lostRequests, ghosts, stuck, ended } = round
   return {
-    name: kind.name,
-    version: kind.version,
-    ...counts,
+    ...{ lostReplies, lostRequests, ghosts, stuck },
     acquisitions: events.filter(({ e }) => e === 'grant').length,
     sessionsEnded: ended.length,
     overlaps: holders.violations.length,
@@ -81,7 +87,7 @@ export function score(run: PeerRun): PeerScore {
     timeouts,
     acquireErrors,
     releaseErrors: codes('release'),
-    stale: sorted.filter(({ event }) => event === 'stale').length,
+    stale: lines.filter(({ event }) => event === 'stale').length,
   }
 }
 
@@ -94,33 +100,4 @@ function acquireDurations(lines: readonly Line[]): number[] {
     const isAnswer = line.event === 'grant' || (line.event === 'fail' && line['during'] === 'acquire')
     return isAnswer && from !== undefined ? [(Number(line['t']) - from) / 1_000] : []
   })
-}
-
-const list = (counts: Readonly<Record<string, number>>): string =>
-  Object.entries(counts)
-    .map(([name, count]) => `${count} ${name}`)
-    .join(', ') || '0'
-
-const excused = ({ excusedMs }: PeerScore): string =>
-  excusedMs.length === 0 ? '0' : `${excusedMs.length}, for ${Math.max(...excusedMs).toFixed(1)} ms at most`
-
-export function scoreTable(scores: readonly PeerScore[]): string {
-  const rows: readonly (readonly [string, (score: PeerScore) => string | number])[] = [
-    ['version', ({ version }) => version],
-    ['acquisitions', ({ acquisitions }) => acquisitions],
-    ['replies lost / requests lost', ({ lostReplies, lostRequests }) => `${lostReplies} / ${lostRequests}`],
-    ['sessions ended from outside', ({ sessionsEnded }) => sessionsEnded],
-    ['**ghost znodes** when all were idle', ({ ghosts }) => ghosts],
-    ['two believed at once, nothing excused', ({ overlaps }) => overlaps],
-    ['two believed at once after a session was ended from outside', excused],
-    ['said to be held when its client knew of a newer session', ({ stale }) => stale],
-    [`acquires that came back later than limit (${WORKLOAD.limitMs} ms) + 500 ms`, ({ overdue }) => overdue],
-    ['longest acquire', ({ longestMs }) => `${Math.round(longestMs)} ms`],
-    ['acquires that timed out', ({ timeouts }) => timeouts],
-    ['acquires that threw something else', ({ acquireErrors }) => list(acquireErrors)],
-    ['releases that threw', ({ releaseErrors }) => list(releaseErrors)],
-    ['processes stuck a minute after all was healed', ({ stuck }) => stuck],
-  ]
-  const head = `| | ${scores.map(({ name }) => name).join(' | ')} |\n| --- |${' ---: |'.repeat(scores.length)}`
-  return [head, ...rows.map(([label, of]) => `| ${label} | ${scores.map(of).join(' | ')} |`)].join('\n')
 }

@@ -40,9 +40,10 @@ export interface PeerKind {
   readonly command: (args: readonly string[]) => readonly string[]
 }
 
-export interface PeerRun {
-  readonly kind: PeerKind
-  readonly lines: readonly (PeerLine & { readonly process: number })[]
+/** A storm and the calm behind it. Nobody holds anything across its borders. */
+export interface PeerRound {
+  readonly from: number
+  readonly to: number
   readonly lostReplies: number
   readonly lostRequests: number
   /** The sessions that were ended from outside, as faults, which excuse their holders for a while. */
@@ -50,6 +51,12 @@ export interface PeerRun {
   readonly ghosts: number
   /** Processes that did not get idle in time after everything was healed. */
   readonly stuck: number
+}
+
+export interface PeerRun {
+  readonly kind: PeerKind
+  readonly lines: readonly (PeerLine & { readonly process: number })[]
+  readonly rounds: readonly PeerRound[]
 }
 
 interface Tortured {
@@ -67,8 +74,7 @@ export async function runPeers(
   await using zk = await connect(ensemble.connectString)
   for (let key = 0; key < WORKLOAD.keys; key++) await zk.ensurePath(`${root}/${key}`)
   const all: Tortured[] = []
-  const counted = { ghosts: 0, stuck: 0 }
-  const ended: HistoryEvent[] = []
+  const done: PeerRound[] = []
   try {
     for (let i = 0; i < WORKLOAD.processes; i++) {
       const way = await ensemble.proxied({ seed: seed + 10 * i })
@@ -78,28 +84,32 @@ export async function runPeers(
     }
     await Promise.all(all.map(async ({ peer }) => peer.ready))
     for (let round = 0; round < rounds; round++) {
-      ended.push(...(await storm(ensemble, all, random)))
-      counted.stuck += await calm(all)
-      counted.ghosts += await removeGhosts(zk, root)
+      const [from, before] = [now(), lossesOf(all)]
+      const ended = await storm(ensemble, all, random)
+      const stuck = await calm(all)
+      const ghosts = await removeGhosts(zk, root)
+      const after = lossesOf(all)
+      done.push({
+        ...{ from, to: now(), ended, stuck, ghosts },
+        lostReplies: after.replies - before.replies,
+        lostRequests: after.requests - before.requests,
+      })
     }
     for (const { peer } of all) peer.tell('stop')
-    const faults = all.flatMap(({ way }) => way.proxies.map(({ stats }) => stats.faults))
-    const total = (name: string): number => faults.reduce((sum, each) => sum + (each[name] ?? 0), 0)
     const lines = all.flatMap(({ peer }, process) => peer.lines.map((line) => ({ ...line, process })))
-    return {
-      kind,
-      lines,
-      lostReplies: total('drop-after'),
-      lostRequests: total('drop-before'),
-      ended,
-      ...counted,
-    }
+    return { kind, lines, rounds: done }
   } finally {
     for (const { peer, way } of all) {
       await peer[Symbol.asyncDispose]()
       await way[Symbol.asyncDispose]()
     }
   }
+}
+
+function lossesOf(all: readonly Tortured[]): { readonly replies: number; readonly requests: number } {
+  const faults = all.flatMap(({ way }) => way.proxies.map(({ stats }) => stats.faults))
+  const total = (name: string): number => faults.reduce((sum, each) => sum + (each[name] ?? 0), 0)
+  return { replies: total('drop-after'), requests: total('drop-before') }
 }
 
 function loseSome({ way }: Tortured): void {

@@ -1,6 +1,7 @@
 /** The recipes that can be tortured, by name. A new one is a line here. */
 import { bargingMutex, forgetfulMutex } from './canaries.js'
 import { counter } from './counter.js'
+import { doubleBarrier } from './double-barrier.js'
 import { leaderLatch } from './leader.js'
 import { multiLock, mutex, readWriteLock, semaphore } from './locks.js'
 import { queue } from './queue.js'
@@ -14,6 +15,7 @@ export const recipes: readonly TortureRecipe[] = [
   leaderLatch,
   queue,
   counter,
+  doubleBarrier,
 ]
 
 const canaries: readonly TortureRecipe[] = [bargingMutex, forgetfulMutex]

@@ -1,6 +1,7 @@
 /**
  * The queue under torture: what was put is acknowledged or still there, an item is in one's hands at a time (the
- * holders' sweep sees to that), and never again after it was acknowledged.
+ * holders' sweep sees to that), and never again after it was acknowledged; and what is left in the end comes to the one
+ * who takes it in the order in which it was put.
  */
 import { Queue } from '../../../src/index.js'
 import { now, type HistoryEvent } from '../history.js'
@@ -48,7 +49,7 @@ export const queue: TortureRecipe = {
   },
 }
 
-/** @param left - the items that were in the queues in the end. */
+/** @param left - the items that were in the queues in the end, in the order in which they came. */
 export function checkQueue(
   root: string,
   left: ReadonlySet<string>,
@@ -73,6 +74,7 @@ export function checkQueue(
     if (!put.has(item)) wrong.push(`${item} is there, and nobody put it`)
     if (acknowledged.has(item)) wrong.push(`${item} is still there after its acknowledgement`)
   }
+  wrong.push(...outOfOrder(events, ends, [...left]))
   for (const belief of beliefs.filter(({ recipe }) => recipe === 'queue')) {
     // Granted nothing: its put was not sure to be done, so it took none.
     const item = belief.claims[0]?.path
@@ -81,6 +83,32 @@ export function checkQueue(
     if (!put.has(item)) wrong.push(`${item} was handed out, and nobody put it`)
     if (belief.from > gone && excuses.of(belief, belief.from, belief.from) === undefined)
       wrong.push(`${item} was handed out to ${belief.id} after its acknowledgement`)
+  }
+  return wrong
+}
+
+/** One whose put had resolved before that of another of its queue was called, and that came after it all the same. */
+function outOfOrder(
+  events: readonly HistoryEvent[],
+  ends: ReadonlyMap<string, Extract<HistoryEvent, { e: 'did' }>>,
+  left: readonly string[],
+): string[] {
+  const called = new Map<string, number>()
+  const resolved = new Map<string, number>()
+  for (const event of events) {
+    if (event.e !== 'try' || event.what !== 'put') continue
+    called.set(event.path, event.t)
+    const end = ends.get(event.id)
+    if (end?.outcome === 'ok') resolved.set(event.path, end.t)
+  }
+  const latest = new Map<string, string>()
+  const wrong: string[] = []
+  for (const item of left) {
+    const queue = item.slice(0, item.lastIndexOf('/'))
+    const before = latest.get(queue)
+    if (before !== undefined && (resolved.get(item) ?? Infinity) < (called.get(before) ?? 0))
+      wrong.push(`${item} came after ${before}, which was put later`)
+    if (before === undefined || (called.get(item) ?? 0) > (called.get(before) ?? 0)) latest.set(queue, item)
   }
   return wrong
 }
