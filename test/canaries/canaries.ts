@@ -1,7 +1,13 @@
 /** All of them, by what they are put into. */
 import type { Canary } from './canary.js'
 import { clientCanaries } from './client-canaries.js'
+import { coordinationCanaries } from './coordination-canaries.js'
 import { kernelCanaries } from './kernel-canaries.js'
 import { recipeCanaries } from './recipe-canaries.js'
 
-export const canaries: readonly Canary[] = [...kernelCanaries, ...recipeCanaries, ...clientCanaries]
+export const canaries: readonly Canary[] = [
+  ...kernelCanaries,
+  ...recipeCanaries,
+  ...coordinationCanaries,
+  ...clientCanaries,
+]

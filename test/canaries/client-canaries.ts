@@ -282,6 +282,12 @@ export const clientCanaries: readonly Canary[] = [
     unit: tests('fuzz/fuzz', 'session/hostile-bytes'),
   },
   {
+    name: 'numbers-of-requests-begin-again',
+    was: 'kazoo; found here: a request is answered with what became of one of the old connection (ZOOKEEPER-2684)',
+    edits: [{ file: session('session'), find: 'xids: this.#xids }', replace: 'xids: new XidCounter() }' }],
+    unit: tests('session/xids'),
+  },
+  {
     name: 'holders-told-after-the-server-at-close',
     was: 'found here: the next one is let in while the holder still believes',
     edits: [

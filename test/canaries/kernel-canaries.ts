@@ -20,6 +20,55 @@ export const kernelCanaries: readonly Canary[] = [
     unit: tests('mutex-faults'),
   },
   {
+    name: 'znode-of-the-session-before-taken-for-ours',
+    was: 'Curator 498, 604: found the dying previous session’s node and took it for its own',
+    // Whose it is is asked four times over; with one of these left in, nobody is harmed.
+    edits: [
+      {
+        file: kernel('lost-create'),
+        find: 'attempt = 1; !lost.session.signal.aborted; attempt++',
+        replace: 'attempt = 1; attempt > 0; attempt++',
+      },
+      {
+        file: kernel('lost-create'),
+        find: 'if (session.generation !== lost.session.generation) return undefined',
+        replace: 'if (session.generation < 1) return undefined',
+      },
+      {
+        file: kernel('lost-create'),
+        find: "if (hasCode(error, 'NO_NODE') || isOver(lost.session, error)) return undefined",
+        replace: "if (hasCode(error, 'NO_NODE')) return undefined",
+      },
+      {
+        file: kernel('lost-create'),
+        find: 'if (!isUnknown(error) && !isPassing(error)) throw error',
+        replace: 'if (!isUnknown(error) && !isPassing(error) && !isOver(lost.session, error)) throw error',
+      },
+      {
+        file: kernel('lost-create'),
+        find: 'const options = { signal, generation: session.generation }',
+        replace: 'const options = { signal, generation: zk.session?.generation ?? session.generation }',
+      },
+      {
+        file: kernel('lost-create'),
+        find: 'return stat?.ephemeralOwner === session.id ? { path, stat } : undefined',
+        replace: 'return stat === undefined ? undefined : { path, stat }',
+      },
+      {
+        file: kernel('enqueue'),
+        find: 'const place = new Place(zk, session, { ...created, sequence }, spec.lossPolicy)',
+        replace:
+          'const place = new Place(zk, zk.session ?? session, { ...created, sequence }, spec.lossPolicy)',
+      },
+      {
+        file: kernel('enqueue'),
+        find: 'return children\n  } catch (error) {\n    if (attempt.signal.aborted || (!isUnknown(error) && !isPassing(error))) throw error',
+        replace: 'return children\n  } catch (error) {\n    if (attempt.signal.aborted) throw error',
+      },
+    ],
+    unit: tests('lost-create-of-a-session-before'),
+  },
+  {
     name: 'connection-loss-of-a-delete-swallowed',
     was: 'kazoo #732, #429: permanent ghost owner',
     edits: [

@@ -19,5 +19,5 @@ const caught = findings.filter(({ layer }) => layer !== undefined).length
 console.log(
   `\n${caught} of ${findings.length} caught in ${((performance.now() - begun) / 1000).toFixed(0)} s`,
 )
-if (values.update && values.only === undefined) writeTable(findings)
+if (values.update) writeTable(findings)
 process.exitCode = problems.length > 0 ? 1 : 0

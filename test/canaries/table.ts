@@ -2,17 +2,19 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../run/command.js'
+import { canaries } from './canaries.js'
 import type { Finding } from './run-canaries.js'
 
 const FILE = join(root, 'docs/reliability.md')
 const BEGIN = '<!-- canaries: written by `npm run canaries -- --update` -->'
 const END = '<!-- end of canaries -->'
 
-export function tableOf(findings: readonly Finding[]): string {
-  const rows = findings.map(({ canary, layer, after, by }) => {
-    const cells = [canary.name, canary.was, layer ?? '**not caught**', after, by]
-    return `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`
-  })
+function rowOf({ canary, layer, after, by }: Finding): string {
+  const cells = [canary.name, canary.was, layer ?? '**not caught**', after, by]
+  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`
+}
+
+function tableOf(rows: readonly string[]): string {
   return [
     '| mistake | whose it was | caught by | after | what noticed it |',
     '| --- | --- | --- | --- | --- |',
@@ -29,18 +31,28 @@ function parts(): [before: string, table: string, after: string] {
   return [before, table, after]
 }
 
+/** Of those that were not tried now, the rows stay as they are. */
 export function writeTable(findings: readonly Finding[]): void {
-  const [before, , after] = parts()
-  writeFileSync(FILE, `${before}${BEGIN}\n\n${tableOf(findings)}\n\n${END}${after}`)
+  const [before, table, after] = parts()
+  const kept = new Map(rowsIn(table).map((row) => [cellsOf(row)[1], row]))
+  const found = new Map(findings.map((finding) => [finding.canary.name, rowOf(finding)]))
+  const rows = canaries.flatMap(({ name }) => found.get(name) ?? kept.get(name) ?? [])
+  writeFileSync(FILE, `${before}${BEGIN}\n\n${tableOf(rows)}\n\n${END}${after}`)
+}
+
+function rowsIn(table: string): string[] {
+  const lines = table.split('\n').filter((line) => line.startsWith('| '))
+  return lines.slice(2)
+}
+
+function cellsOf(row: string): string[] {
+  return row.split(/(?<!\\)\|/).map((cell) => cell.trim())
 }
 
 /** Name and layer of each row that is written there. */
 export function writtenRows(): { name: string; layer: string }[] {
-  const rows = parts()[1]
-    .split('\n')
-    .filter((line) => line.startsWith('| '))
-  return rows.slice(2).map((row) => {
-    const cells = row.split(/(?<!\\)\|/).map((cell) => cell.trim())
+  return rowsIn(parts()[1]).map((row) => {
+    const cells = cellsOf(row)
     return { name: cells[1] ?? '', layer: cells[3] ?? '' }
   })
 }

@@ -68,6 +68,7 @@ itNeedsTransactions('a CountDownLatch lets through at zero', async () => {
   const [latch, shared] = zks.map((zk) => new CountDownLatch(zk, path, { count: 2 }))
   const opened = latch!.wait()
   expect(await shared!.countDown(1, { id: 'a' })).toBe(1)
+  await zks[0]!.sync('/')
   expect(await latch!.countDown(1, { id: 'a' })).toBe(1)
   expect(await shared!.countDown()).toBe(0)
   await opened

@@ -43,7 +43,7 @@ export function summary(report: TortureReport): string {
     `${total} acquisitions in ${seconds.toFixed(0)} s (${(total / seconds).toFixed(0)} a second): ${list(acquisitions)}`,
     `${processFaults} process faults; servers: ${list(faults['server'] ?? {})}`,
     `workers: ${list(faults['worker'] ?? {})}; stood still ${stalls.length} times, ${longest.toFixed(0)} ms at the longest`,
-    `kinds of faults that did not come: ${report.missing.join(', ') || 'none'}`,
+    `kinds of faults that did not come: ${report.missing.join('; ') || 'none'}`,
     `network: ${sum(proxyFaults)} at the proxies: ${list(proxyFaults)}`,
     `two believed at once ${report.excesses.length} times (all excused), late grants ${sum(report.lateGrants)}`,
     `first grant after a heal: median ${quantile(report.recoveriesMs, 0.5).toFixed(0)} ms, longest ` +
