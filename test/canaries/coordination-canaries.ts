@@ -170,7 +170,7 @@ export const coordinationCanaries: readonly Canary[] = [
     edits: [
       {
         file: 'recipes/values/rate-window.ts',
-        find: 'Math.min(ask, free)',
+        find: 'Math.min(ask, room)',
         replace: 'Math.min(ask, permits)',
       },
     ],
