@@ -12,12 +12,12 @@ import type { Acl } from '../src/api/acl.js'
 import { validateAcl } from '../src/api/acl.js'
 import { ConnectionLossError, hasCode } from '../src/api/errors.js'
 import { parentOf, validatePath } from '../src/api/path.js'
-import type { CallOptions, Data, Zk } from '../src/api/zk.js'
+import type { Data, Zk } from '../src/api/zk.js'
 import { abortable } from '../src/runtime/abort.js'
 import { Attempt, type WaitOptions } from './kernel/attempt.js'
 import { checkData } from './kernel/check.js'
-import { throwUnlessPassing } from './kernel/enqueue.js'
-import { beforeRetry, isUnknown } from './kernel/failure.js'
+import { isUnknown } from './kernel/failure.js'
+import { Final, repeatUntil } from './kernel/repeat.js'
 import { WakeUp } from './kernel/wake-up.js'
 
 export interface BarrierOptions {
@@ -52,7 +52,7 @@ export class Barrier {
     using attempt = new Attempt(this.#zk, 'close', this.path, options)
     const parent = parentOf(this.path)
     let lost: { readonly pzxid: bigint | undefined; readonly error: unknown } | undefined
-    return await this.#repeat(attempt, async (limits) => {
+    return await repeatUntil(this.#zk, attempt, async (limits) => {
       // One round trip: the parent as it was before, and the barrier.
       const synced = this.#zk.sync(this.path, limits)
       const looking = [parent, this.path].map(async (path) => this.#zk.exists(path, limits))
@@ -83,7 +83,7 @@ export class Barrier {
   async remove(options: WaitOptions = {}): Promise<boolean> {
     using attempt = new Attempt(this.#zk, 'open', this.path, options)
     let seen: bigint | undefined
-    return await this.#repeat(attempt, async (limits) => {
+    return await repeatUntil(this.#zk, attempt, async (limits) => {
       const synced = this.#zk.sync(this.path, limits)
       const [, there] = await both(synced, this.#zk.exists(this.path, limits))
       // The one that we were to remove is gone; that another was set since is another matter.
@@ -101,7 +101,7 @@ export class Barrier {
   /** Whether it is closed, in sync with the leader. */
   async isSet(options: WaitOptions = {}): Promise<boolean> {
     using attempt = new Attempt(this.#zk, 'look at', this.path, options)
-    return await this.#repeat(attempt, async (limits) => {
+    return await repeatUntil(this.#zk, attempt, async (limits) => {
       const synced = this.#zk.sync(this.path, limits)
       const [, there] = await both(synced, this.#zk.exists(this.path, limits))
       return there !== undefined
@@ -115,7 +115,7 @@ export class Barrier {
   async wait(options: WaitOptions = {}): Promise<void> {
     const zk = this.#zk
     using attempt = new Attempt(zk, 'wait at', this.path, options)
-    await this.#repeat(attempt, async (limits, session) => {
+    await repeatUntil(this.#zk, attempt, async (limits, session) => {
       using wakeUp = new WakeUp(zk, session)
       // Sent in front of the look.
       const [, now] = await both(zk.sync(this.path, limits), zk.exists(this.path, limits))
@@ -131,45 +131,9 @@ export class Barrier {
     })
   }
 
-  /** Until `step` gives an answer, through all that passes. */
-  async #repeat<T>(
-    attempt: Attempt,
-    step: (
-      limits: Required<Pick<CallOptions, 'generation'>> & CallOptions,
-      session: SessionOf,
-    ) => Promise<T | undefined>,
-  ): Promise<T> {
-    for (let failures = 0; ;) {
-      try {
-        attempt.stage = 'waiting for a connection'
-        const session = await beforeRetry(this.#zk, failures, attempt.signal)
-        attempt.stage = 'waiting for the answer of the server'
-        const answer = await step({ signal: attempt.signal, generation: session.generation }, session)
-        if (answer !== undefined) return answer
-      } catch (error) {
-        attempt.signal.throwIfAborted()
-        if (error instanceof OutcomeUnknown) throw error.error
-        throwUnlessPassing(error)
-      }
-      failures++
-    }
-  }
-
-  #unknown(cause: unknown): OutcomeUnknown {
+  #unknown(cause: unknown): Final {
     const message = `${this.path}: the reply to the closing got lost, and what became of it can not be found out`
-    return new OutcomeUnknown(new ConnectionLossError(message, { path: this.path, cause }))
-  }
-}
-
-type SessionOf = Awaited<ReturnType<Zk['ready']>>
-
-/** Final, where a `ConnectionLossError` by itself is a reason to try again. */
-class OutcomeUnknown extends Error {
-  readonly error: ConnectionLossError
-
-  constructor(error: ConnectionLossError) {
-    super(error.message)
-    this.error = error
+    return new Final(new ConnectionLossError(message, { path: this.path, cause }))
   }
 }
 

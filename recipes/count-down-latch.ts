@@ -18,12 +18,11 @@ import type { Acl } from '../src/api/acl.js'
 import { validateAcl } from '../src/api/acl.js'
 import { hasCode, NoNodeError, TransactionError, UnsupportedError, ZkError } from '../src/api/errors.js'
 import { joinPath, parentOf, validatePath } from '../src/api/path.js'
-import type { CallOptions, NodeData, Session, Transaction, TransactionResult, Zk } from '../src/api/zk.js'
+import type { CallOptions, NodeData, Transaction, TransactionResult, Zk } from '../src/api/zk.js'
 import { abortable, sleep } from '../src/runtime/abort.js'
 import { Attempt, type WaitOptions } from './kernel/attempt.js'
 import { checkText } from './kernel/check.js'
-import { throwUnlessPassing } from './kernel/enqueue.js'
-import { beforeRetry } from './kernel/failure.js'
+import { repeatUntil } from './kernel/repeat.js'
 import { WakeUp } from './kernel/wake-up.js'
 
 export interface CountDownLatchOptions {
@@ -74,7 +73,7 @@ export class CountDownLatch {
   /** What is left to be done, in sync with the leader; 0: it is open. */
   async count(options: WaitOptions = {}): Promise<number> {
     using attempt = new Attempt(this.#zk, 'look at', this.path, options)
-    return await this.#repeat(attempt, async (limits) => {
+    return await repeatUntil(this.#zk, attempt, async (limits) => {
       const [, { left }] = await Promise.all([this.#zk.sync(this.path, limits), this.#read(limits)])
       return left
     })
@@ -96,7 +95,7 @@ export class CountDownLatch {
       throw new TypeError(`id must be a name without slashes, got ${JSON.stringify(id)}`)
     using attempt = new Attempt(this.#zk, 'count down', this.path, options)
     let conflicts = 0
-    return await this.#repeat(attempt, async (limits) => {
+    return await repeatUntil(this.#zk, attempt, async (limits) => {
       const { left, version } = await this.#read(limits)
       if (left === 0) return 0
       const rest = Math.max(0, left - by)
@@ -129,7 +128,7 @@ export class CountDownLatch {
     const zk = this.#zk
     const open = joinPath(this.path, 'open')
     using attempt = new Attempt(zk, 'wait for', this.path, options)
-    await this.#repeat(attempt, async (limits, session) => {
+    await repeatUntil(this.#zk, attempt, async (limits, session) => {
       const { generation } = session
       using wakeUp = new WakeUp(zk, session)
       const [, { left }] = await Promise.all([zk.sync(this.path, limits), this.#read(limits)])
@@ -192,25 +191,6 @@ export class CountDownLatch {
       if (!(error instanceof TransactionError)) throw error
       // Others made it; or its parent was reaped in between.
       if (!['NODE_EXISTS', 'NO_NODE'].includes(error.failure.code)) throw error.failure
-    }
-  }
-
-  async #repeat<T>(
-    attempt: Attempt,
-    step: (limits: CallOptions, session: Session) => Promise<T | undefined>,
-  ): Promise<T> {
-    for (let failures = 0; ;) {
-      try {
-        attempt.stage = 'waiting for a connection'
-        const session = await beforeRetry(this.#zk, failures, attempt.signal)
-        attempt.stage = 'waiting for the answer of the server'
-        const answer = await step({ signal: attempt.signal, generation: session.generation }, session)
-        if (answer !== undefined) return answer
-      } catch (error) {
-        attempt.signal.throwIfAborted()
-        throwUnlessPassing(error)
-        failures++
-      }
     }
   }
 }

@@ -2,8 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { build, type Plugin } from 'esbuild'
+import type { Plugin } from 'esbuild'
 import { root, runCommand } from '../run/command.js'
+import { bundle } from '../simulation/bundle.js'
 import type { Canary } from './canary.js'
 import type { Sighting } from './layers.js'
 import { patchedFile } from './plugin.js'
@@ -33,18 +34,7 @@ export async function underSimulation(recipe: string, canary: Canary | undefined
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-canary-'))
   try {
     const outfile = join(folder, 'simulated.mjs')
-    await build({
-      entryPoints: [join(root, 'test/canaries/simulated.ts')],
-      outfile,
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      target: 'node20',
-      external: ['testcontainers'],
-      logLevel: 'silent',
-      tsconfig: join(root, 'tsconfig.json'),
-      plugins: [editing(canary)],
-    })
+    await bundle('test/canaries/simulated.ts', outfile, { logLevel: 'silent', plugins: [editing(canary)] })
     const args = [outfile, recipe, String(SEEDS), String(ACQUISITIONS_EACH)]
     const { ok, output } = await runCommand(process.execPath, args, { timeoutMs: TIMEOUT_MS })
     return judge(ok, output)

@@ -1,22 +1,11 @@
 /** Curator's DistributedQueue with a lock path beside ours with its layout. */
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { servers } from '../support/ensemble.js'
-import { compileCuratorPeers } from '../support/foreign-clients.js'
+import { curatorPeers } from './curator-peers.js'
 import { expectedItems, shareQueue } from './shared-queue.js'
 
-let directory: string
-let java: readonly string[]
-
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'latchkey-curator-'))
-  java = await compileCuratorPeers(directory)
-}, 360_000)
-
-afterAll(async () => rm(directory, { recursive: true, force: true }))
+const java = curatorPeers()
 
 it('each item comes once, whoever put it', { timeout: 120_000 }, async () => {
   const path = `/queue-${randomUUID()}`

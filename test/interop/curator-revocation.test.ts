@@ -1,23 +1,12 @@
 /** Curator's revocation and ours: its Revoker asks our hold, and our `revoke` asks its revocable mutex. */
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { connect, Mutex, ReadWriteLock, type Hold } from '../../src/index.js'
 import { servers } from '../support/ensemble.js'
-import { compileCuratorPeers } from '../support/foreign-clients.js'
+import { curatorPeers } from './curator-peers.js'
 import { Peer } from './peer.js'
 
-let directory: string
-let java: readonly string[]
-
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'latchkey-curator-'))
-  java = await compileCuratorPeers(directory)
-}, 360_000)
-
-afterAll(async () => rm(directory, { recursive: true, force: true }))
+const java = curatorPeers()
 
 it(
   'Curator’s holder is told by our revoke and releases; our waiter is let in',

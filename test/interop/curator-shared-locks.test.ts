@@ -1,22 +1,12 @@
 /** Curator's InterProcessReadWriteLock and InterProcessMultiLock beside our ReadWriteLock and MultiLock. */
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { servers } from '../support/ensemble.js'
-import { compileCuratorPeers, peerProgram } from '../support/foreign-clients.js'
+import { peerProgram } from '../support/foreign-clients.js'
+import { curatorPeers } from './curator-peers.js'
 import { contendShared, type PeerKind } from './shared-contention.js'
 
-let directory: string
-let java: readonly string[]
-
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'latchkey-curator-'))
-  java = await compileCuratorPeers(directory)
-}, 360_000)
-
-afterAll(async () => rm(directory, { recursive: true, force: true }))
+const java = curatorPeers()
 
 const ours = (program: string, ...rest: string[]): PeerKind => ({
   name: 'latchkey',

@@ -1,24 +1,14 @@
 /** Curator's atomic long, shared count and barrier beside ours, in processes of their own. */
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { Barrier, connect, Counter } from '../../src/index.js'
 import { servers } from '../support/ensemble.js'
-import { compileCuratorPeers, peerProgram } from '../support/foreign-clients.js'
+import { peerProgram } from '../support/foreign-clients.js'
+import { curatorPeers } from './curator-peers.js'
 import { Peer } from './peer.js'
 import { countTogether, passInStep } from './value-contention.js'
 
-let directory: string
-let java: readonly string[]
-
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'latchkey-curator-'))
-  java = await compileCuratorPeers(directory)
-}, 360_000)
-
-afterAll(async () => rm(directory, { recursive: true, force: true }))
+const java = curatorPeers()
 
 const ours = [process.execPath, '--import', 'tsx', peerProgram('latchkey/value-contender.ts')]
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1)

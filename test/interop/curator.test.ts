@@ -1,23 +1,13 @@
 /** Apache Curator on the run's servers: its ordinary work, and its InterProcessMutex beside our Mutex and kazoo. */
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { servers } from '../support/ensemble.js'
-import { compileCuratorPeers, findKazoo } from '../support/foreign-clients.js'
+import { findKazoo } from '../support/foreign-clients.js'
+import { curatorPeers } from './curator-peers.js'
 import { contend, curator, kazoo, latchkey } from './contention.js'
 import { ordinaryWork } from './ordinary-work.js'
 
-let directory: string
-let java: readonly string[]
-
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'latchkey-curator-'))
-  java = await compileCuratorPeers(directory)
-}, 360_000)
-
-afterAll(async () => rm(directory, { recursive: true, force: true }))
+const java = curatorPeers()
 
 it('Curator does its ordinary work', { timeout: 60_000 }, async () => {
   const command = [...java, 'Ordinary', servers.connectString]

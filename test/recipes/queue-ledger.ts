@@ -109,7 +109,8 @@ export const ack = async (delivery: Delivery<string>): Promise<void> => delivery
 
 /** Not acknowledged, whatever it answers. */
 export const without =
-  (how: (delivery: Delivery<string>) => Promise<void>) => async (delivery: Delivery<string>) => {
+  (how: (delivery: Delivery<string>) => Promise<void>) =>
+  async (delivery: Delivery<string>): Promise<void> => {
     const answer = await answerOf(how(delivery))
     expect(['yes', 'no', 'unknown']).toContain(answer)
     throw new NotAcked()

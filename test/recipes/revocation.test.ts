@@ -104,6 +104,18 @@ async function expectNothingLeft(cluster: Cluster, { parents }: Kind): Promise<v
   for (const path of parents) await cluster.expectNothingLeft(path)
 }
 
+/** Held by the first, waited for by the second, who is shown as `waiter`. */
+async function heldAndWaitedFor(
+  { cluster, zks }: Pick<Awaited<ReturnType<typeof stage>>, 'cluster' | 'zks'>,
+  lock: Kind,
+): Promise<{ hold: Held; waiting: Promise<Held>; waiter: unknown }> {
+  const hold = await cluster.until(lock.acquire(zks[0]))
+  const waiting = lock.acquire(zks[1])
+  await cluster.quiet()
+  const waiter = (await cluster.until(lock.contenders(zks[2]))).at(-1)
+  return { hold, waiting, waiter }
+}
+
 describe.each(Object.entries(kinds))('%s', (_, lock) => {
   test('who is asked is told, once, and by the listener gives up; the next one is let in', async () => {
     await using staged = await stage()
@@ -150,10 +162,7 @@ describe.each(Object.entries(kinds))('%s', (_, lock) => {
   test('a waiter that was asked is told when it holds', async () => {
     await using staged = await stage()
     const { cluster, zks } = staged
-    const hold = await cluster.until(lock.acquire(zks[0]))
-    const waiting = lock.acquire(zks[1])
-    await cluster.quiet()
-    const waiter = (await cluster.until(lock.contenders(zks[2]))).at(-1)
+    const { hold, waiting, waiter } = await heldAndWaitedFor(staged, lock)
     expect(await cluster.until(lock.revoke(zks[2], waiter as never))).toBe('asked')
     const asked = (await cluster.until(lock.contenders(zks[2]))).map(
       ({ isRevokeRequested }) => isRevokeRequested,
@@ -174,10 +183,7 @@ describe.each(Object.entries(kinds))('%s', (_, lock) => {
   test('a waiter that was broken queues up again', async () => {
     await using staged = await stage()
     const { cluster, zks } = staged
-    const hold = await cluster.until(lock.acquire(zks[0]))
-    const waiting = lock.acquire(zks[1])
-    await cluster.quiet()
-    const waiter = (await cluster.until(lock.contenders(zks[2]))).at(-1)
+    const { hold, waiting, waiter } = await heldAndWaitedFor(staged, lock)
     expect(await cluster.until(lock.break(zks[2], waiter as never))).toBe('broken')
     await cluster.quiet()
     await cluster.until(hold.release())

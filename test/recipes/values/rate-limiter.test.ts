@@ -1,7 +1,7 @@
 import { RateLimiter, SharedValue, hasCode, jsonCodec } from 'latchkey'
 import { describe, expect, test } from 'vitest'
 import { quietController } from '../../../src/runtime/abort.js'
-import { seededRandom } from '../../../src/runtime/random.js'
+import { seededRandom, type Random } from '../../../src/runtime/random.js'
 import { Cluster, requestsOf } from '../cluster.js'
 import { PATH, RateWatch } from './rate-stage.js'
 
@@ -18,6 +18,25 @@ async function stage(count: number, options: ConstructorParameters<typeof RateLi
     await cluster[Symbol.asyncDispose]()
   }
   return { cluster, zks, watch, limiters, [Symbol.asyncDispose]: dispose }
+}
+
+/** All of them take up to `most` at a time, again and again, for twenty seconds. */
+async function contend(
+  { cluster, watch, limiters }: Awaited<ReturnType<typeof stage>>,
+  random: Random,
+  most: number,
+): Promise<void> {
+  const stop = quietController()
+  const work = limiters.map(async (limiter) => {
+    while (!stop.signal.aborted)
+      await watch.take(limiter, 1 + Math.floor(random.next() * most), stop).catch((error: unknown) => {
+        if (!stop.signal.aborted) throw error
+      })
+  })
+  await cluster.pass(20_000)
+  stop.abort(new Error('enough'))
+  await cluster.until(Promise.all(work))
+  watch.check()
 }
 
 describe('RateLimiter', () => {
@@ -39,20 +58,10 @@ describe('RateLimiter', () => {
 
   test.each([1, 2, 5])('eight processes together never get more, in batches of %d', async (batch) => {
     await using s = await stage(8, { ...LIMIT, batch })
-    const { cluster, watch, limiters } = s
+    const { cluster, watch } = s
     const random = seededRandom(batch)
     cluster.latencyMs = () => 0.5 + random.next() * 4
-    const stop = quietController()
-    const work = limiters.map(async (limiter) => {
-      while (!stop.signal.aborted)
-        await watch.take(limiter, 1 + Math.floor(random.next() * 3), stop).catch((error: unknown) => {
-          if (!stop.signal.aborted) throw error
-        })
-    })
-    await cluster.pass(20_000)
-    stop.abort(new Error('enough'))
-    await cluster.until(Promise.all(work))
-    watch.check()
+    await contend(s, random, 3)
     // 20 windows of 5, less what nobody could use of them: asks are for 1 to 3.
     expect(watch.model.handedOut).toBeGreaterThan(60)
     expect(watch.model.handedOut).toBeLessThanOrEqual(105)
@@ -78,21 +87,9 @@ describe('RateLimiter', () => {
 
   test('with a burst, eight processes together never get more', async () => {
     await using s = await stage(8, { ...LIMIT, batch: 2, burst: 12 })
-    const { cluster, watch, limiters } = s
-    const random = seededRandom(8)
-    const stop = quietController()
-    const work = limiters.map(async (limiter) => {
-      while (!stop.signal.aborted)
-        await watch.take(limiter, 1 + Math.floor(random.next() * 8), stop).catch((error: unknown) => {
-          if (!stop.signal.aborted) throw error
-        })
-    })
-    await cluster.pass(20_000)
-    stop.abort(new Error('enough'))
-    await cluster.until(Promise.all(work))
-    watch.check()
-    expect(watch.model.handedOut).toBeGreaterThan(60)
-    expect(watch.model.handedOut).toBeLessThanOrEqual(112)
+    await contend(s, seededRandom(8), 8)
+    expect(s.watch.model.handedOut).toBeGreaterThan(60)
+    expect(s.watch.model.handedOut).toBeLessThanOrEqual(112)
   })
 
   test('with a burst, for each client', async () => {
