@@ -21,7 +21,8 @@ export const usage = `npm run bench -- BENCH [options]
   context   a lock beside those of etcd and Redis, which promise something else
   memory    what idle sessions and watches weigh
   requests  requests of each recipe's operations while nobody is in the way (embedded server)
-  waiters   wake-ups and requests of a hand-over as the waiters grow (embedded server)
+  waiters   wake-ups, requests and bytes of a hand-over as the waiters grow (embedded server); --scale 5 adds
+            5,000 waiters of the mutex, which takes minutes
 
 npm run bench -- page
   makes docs/benchmarks.md and its plots from bench/history; with --check it only says whether they are up to date

@@ -13,8 +13,6 @@ import type { Count, Run } from './records.js'
 import { quantile } from './statistics.js'
 
 const SIZES = [1, 2, 16, 128, 1024]
-/** Each lists all that are there: 5,000 of them take a gigabyte. Once is enough to see that the counts stay. */
-const MUTEX_SIZES = [...SIZES, 5000]
 const CLIENTS = 8
 const HAND_OVERS = 50
 const LOCK = '/bench/lock'
@@ -76,8 +74,10 @@ const all: readonly Contended[] = [mutex, ...sharedLocks, ...semaphores]
 export async function countWaiters(options: BenchOptions): Promise<Run> {
   const load = loadNow()
   const counts: Count[] = []
+  // Each lists all that are there: 5,000 that come at once read a gigabyte of names, and take minutes.
+  const many = options.scale > 1 ? [1_000 * options.scale] : []
   for (const contended of all) {
-    for (const waiters of contended === mutex ? MUTEX_SIZES : SIZES) {
+    for (const waiters of contended === mutex ? [...SIZES, ...many] : SIZES) {
       process.stderr.write(`${contended.name}, ${waiters}\n`)
       counts.push(await countFor(contended, waiters))
     }
