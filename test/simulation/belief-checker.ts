@@ -17,6 +17,8 @@ export interface Grant {
   /** Of the lock. */
   readonly path: string
   readonly znode: string
+  /** All of them, if there are more: without one, all is lost. */
+  readonly znodes?: readonly string[]
   readonly token: bigint
   /** `read` goes together with `read`, and permits with permits. */
   readonly mode: 'write' | 'read' | 'permits'
@@ -25,6 +27,8 @@ export interface Grant {
   readonly askedMs: number
   /** It does not listen for its loss: it believes until it releases. */
   readonly blind: boolean
+  /** Re-entrant: those of one scope hold together. */
+  readonly scope?: number
 }
 
 export interface Belief extends Grant {
@@ -41,7 +45,7 @@ export abstract class BeliefChecker implements Checker {
   protected readonly path: string
   protected readonly view: ServerView
   readonly #beliefs = new Map<number, Belief>()
-  readonly #byZnode = new Map<string, Belief>()
+  readonly #byZnode = new Map<string, Set<Belief>>()
   readonly #excused = new Set<Belief>()
   /** When each process last went on after a stall, and when its session was last ended by force. */
   readonly #thawed = new Map<string, number>()
@@ -83,7 +87,10 @@ export abstract class BeliefChecker implements Checker {
     const { kind, process } = fault
     if (kind === 'expire') this.#expired.set(process, atMs)
     else if (kind === 'crash' && phase === 'begin') this.#crashed(process)
-    else if (kind === 'stall' && phase === 'end' && this.#stateOf(process) === 'running') {
+    else if (kind === 'stall' && phase === 'begin') {
+      // Whatever was to end its belief by then waits as well.
+      for (const belief of this.#excused) if (belief.process === process) belief.excusedUntilMs = Infinity
+    } else if (kind === 'stall' && this.#stateOf(process) === 'running') {
       this.#thawed.set(process, atMs)
       for (const belief of this.#excused)
         if (belief.process === process && belief.excusedUntilMs === Infinity && !belief.blind)
@@ -114,9 +121,14 @@ export abstract class BeliefChecker implements Checker {
 
   #begin(belief: Belief): void {
     const others = [...this.#beliefs.values()].filter((other) => other.excusedUntilMs === undefined)
-    if (this.view.get(belief.znode) === undefined) this.#outlived(belief, belief.sinceMs, 'was granted')
+    const gone = znodesOf(belief).find((znode) => this.view.get(znode) === undefined)
+    if (gone !== undefined) this.#outlived(belief, belief.sinceMs, `was granted ${gone}`)
     this.#beliefs.set(belief.id, belief)
-    this.#byZnode.set(belief.znode, belief)
+    for (const znode of znodesOf(belief)) {
+      const same = this.#byZnode.get(znode)
+      if (same === undefined) this.#byZnode.set(znode, new Set([belief]))
+      else same.add(belief)
+    }
     // News of a grant that is over already: order is no more to be asked of it.
     if (belief.excusedUntilMs === undefined) this.granted(belief, others)
   }
@@ -124,18 +136,23 @@ export abstract class BeliefChecker implements Checker {
   #end(belief: Belief): void {
     this.#beliefs.delete(belief.id)
     this.#excused.delete(belief)
-    if (this.#byZnode.get(belief.znode) === belief) this.#byZnode.delete(belief.znode)
+    for (const znode of znodesOf(belief)) {
+      const same = this.#byZnode.get(znode)
+      same?.delete(belief)
+      if (same?.size === 0) this.#byZnode.delete(znode)
+    }
   }
 
   #deleted(node: StandingNode, atMs: number): void {
-    const belief = this.#byZnode.get(node.path)
-    if (belief !== undefined) this.#outlived(belief, atMs, 'believes in')
+    for (const belief of this.#byZnode.get(node.path) ?? [])
+      this.#outlived(belief, atMs, `believes in ${node.path}`)
   }
 
   /** Until when it may take the news that an operator ended its session, or deleted its znode, to arrive. */
-  #forcedUntil({ process, znode }: Belief): number {
-    const expiredAt = this.#expired.get(process) ?? -Infinity
-    return Math.max(expiredAt, this.#broken.get(znode) ?? -Infinity) + this.stage.sessionTimeoutMs
+  #forcedUntil(belief: Belief): number {
+    const expiredAt = this.#expired.get(belief.process) ?? -Infinity
+    const brokenAt = znodesOf(belief).map((znode) => this.#broken.get(znode) ?? -Infinity)
+    return Math.max(expiredAt, ...brokenAt) + this.stage.sessionTimeoutMs
   }
 
   /** Its znode does not stand. */
@@ -148,10 +165,14 @@ export abstract class BeliefChecker implements Checker {
     else
       return this.stage.violate(
         'belief lies within ownership',
-        `${nameOf(belief)} ${how} ${belief.znode}, which does not stand on the server`,
+        `${nameOf(belief)} ${how}, which does not stand on the server`,
       )
     this.#excused.add(belief)
   }
+}
+
+function znodesOf({ znode, znodes }: Grant): readonly string[] {
+  return znodes ?? [znode]
 }
 
 export function nameOf({ process, life, id, token, mode }: Belief): string {

@@ -4,6 +4,7 @@ import type { Fleet } from './fleet.js'
 import { shrink } from './shrink.js'
 import type { Outcome } from './simulate.js'
 import type { RunOrder } from './worker.js'
+import { workloadNamed } from './workloads/index.js'
 
 /** Patience with the search for the faults that matter, of one failure. */
 const SHRINK_MS = 60_000
@@ -16,7 +17,7 @@ export interface CampaignOptions {
   readonly firstSeed: number
   /** Of all runs together. */
   readonly acquisitions: number
-  /** No new run is begun after so long, in milliseconds of real time. */
+  /** No new run is begun after so long, in milliseconds of real time: then the plan is cut off. */
   readonly patienceMs: number
   readonly jobs: number
 }
@@ -37,16 +38,9 @@ export interface Failure {
 export interface CampaignResult {
   readonly tallies: ReadonlyMap<string, Tally>
   readonly failures: readonly Failure[]
-}
-
-/** One recipe's part of a campaign. */
-interface Share {
-  readonly recipe: string
-  /** Of its next run. */
-  seed: number
-  cpuMs: number
-  started: number
-  finished: number
+  /** Runs, all of them, and those that the time was not enough for. */
+  readonly planned: number
+  readonly left: number
 }
 
 export function emptyTally(): Tally {
@@ -63,45 +57,46 @@ export function addTo(tally: Tally, outcome: Outcome, cpuMs: number): void {
 }
 
 /**
- * Run after run, seed by seed, until there are enough acquisitions. Each recipe gets the same share of the CPU: some make
- * ten times as many acquisitions of it as others. It goes on after failures, up to ten.
+ * The runs of a campaign, in order: the same for the same numbers, on every machine. Each recipe has its share of the
+ * acquisitions, by its weight, and its own seeds from the first one on; wherever it is cut off, all have had
+ * about the same part of theirs.
  */
+export function planOf(
+  recipes: readonly string[],
+  options: Pick<CampaignOptions, 'firstSeed' | 'acquisitions'>,
+): RunOrder[] {
+  const weights = recipes.map((recipe) => workloadNamed(recipe).weight ?? 1)
+  const sum = weights.reduce((all, weight) => all + weight, 0)
+  const runs = recipes.flatMap((recipe, index) => {
+    const wanted = (options.acquisitions * (weights[index] ?? 1)) / sum
+    const count = Math.ceil(wanted / RUN_ACQUISITIONS)
+    return Array.from({ length: count }, (_, i) => ({
+      at: (i + 0.5) / count,
+      order: { recipe, seed: options.firstSeed + i, acquisitions: RUN_ACQUISITIONS },
+    }))
+  })
+  return runs.sort((a, b) => a.at - b.at).map(({ order }) => order)
+}
+
+/** Runs the plan, over several processes. It goes on after failures, up to ten. */
 export async function runCampaign(fleet: Fleet, options: CampaignOptions): Promise<CampaignResult> {
-  const { recipes, firstSeed, acquisitions, patienceMs, jobs } = options
+  const { recipes, patienceMs, jobs } = options
   const tallies = new Map(recipes.map((recipe) => [recipe, emptyTally()]))
   const failures: Failure[] = []
   const begun = performance.now()
-  let done = 0
-  const shares: Share[] = recipes.map((recipe) => ({
-    recipe,
-    seed: firstSeed,
-    cpuMs: 0,
-    started: 0,
-    finished: 0,
-  }))
-  const isOver = (): boolean =>
-    done >= acquisitions || performance.now() - begun > patienceMs || failures.length >= 10
+  const plan = planOf(recipes, options)
+  let next = 0
+  const isOver = (): boolean => performance.now() - begun > patienceMs || failures.length >= 10
   const work = async (): Promise<void> => {
-    while (!isOver()) {
-      const share = shares.reduce((least, each) => (expected(each) < expected(least) ? each : least))
-      const { recipe } = share
-      const order = { recipe, seed: share.seed++, acquisitions: RUN_ACQUISITIONS }
-      share.started++
+    for (let order = plan[next]; order !== undefined && !isOver(); order = plan[next]) {
+      next++
       const { outcome, cpuMs } = await fleet.run(order)
-      share.cpuMs += cpuMs
-      share.finished++
-      done += outcome.acquisitions
-      addTo(tallies.get(recipe) ?? emptyTally(), outcome, cpuMs)
+      addTo(tallies.get(order.recipe) ?? emptyTally(), outcome, cpuMs)
       if (outcome.violations.length > 0) failures.push({ order, outcome })
     }
   }
   await Promise.all(Array.from({ length: jobs }, work))
-  return { tallies, failures }
-}
-
-/** The CPU that a recipe will have had when what is under way is done, if its runs cost what they did so far. */
-function expected({ cpuMs, started, finished }: Share): number {
-  return finished === 0 ? started : (cpuMs / finished) * started
+  return { tallies, failures, planned: plan.length, left: plan.length - next }
 }
 
 /** The command that runs it again. */

@@ -72,13 +72,14 @@ export async function take<H>(
   }
 }
 
-/** Holds it for a while, and gives it back. */
+/** Holds it for a while, does what else is to be done meanwhile, and gives it back. */
 export async function use(
   task: Task,
   stage: Stage,
   hold: AnyHold,
   grants: readonly Omit<Grant, 'blind'>[],
   store?: FencedStore,
+  meanwhile?: () => Promise<void>,
 ): Promise<void> {
   const { process } = task
   const blind = task.below(3) === 0
@@ -93,6 +94,7 @@ export async function use(
   const first = grants[0]
   if (store !== undefined && first !== undefined && task.below(4) === 0)
     await count(stage, store, first.token)
+  if (meanwhile !== undefined) await meanwhile()
   const length = task.below(50)
   if (length > 15)
     await process.sleep(length === 49 && task.below(4) === 0 ? task.below(2_000) : task.below(40))

@@ -37,6 +37,11 @@ function row(name: string, tally: Tally): string {
   return `${name.padEnd(24)}${cells.map((cell) => cell.toLocaleString('en').padStart(14)).join('')}`
 }
 
+/** That not all was run, and how much was. */
+export function cutOff({ planned, left }: CampaignResult): string {
+  return `cut off by its time limit (or ten failures): ${planned - left} of ${planned} runs`
+}
+
 export function reportOf(result: CampaignResult): string {
   const heads = ['runs', 'acquisitions', 'faults', 'hours', 'per core, /s']
   const all = total(result)
@@ -49,5 +54,6 @@ export function reportOf(result: CampaignResult): string {
     row('all', all),
     `faults: ${kinds.join(', ')}`,
     `${result.failures.length} violations`,
+    ...(result.left > 0 ? [cutOff(result)] : []),
   ].join('\n')
 }

@@ -23,7 +23,7 @@ export interface RunOptions {
   readonly acquisitions: number
   /** Or after so much simulated time. Default: an hour. */
   readonly limitMs?: number
-  /** Mean time between faults. Default: 500 ms. */
+  /** Mean time between faults. Default: the workload's own, 500 ms. */
   readonly faultEveryMs?: number
   readonly mix?: FaultMix
   /** Only these faults of the plan, by their index in it. */
@@ -48,6 +48,7 @@ export interface Outcome {
 
 const SESSION_MS = 4_000
 const TICK_MS = 500
+const FAULT_EVERY_MS = 500
 const MAX_BACK_OFF_MS = 1_000
 /** Latencies and turns of others beyond the promised time. */
 const SLACK_MS = 500
@@ -165,7 +166,8 @@ class Run implements Stage {
   }
 
   *#plan(processes: readonly string[]): Generator<SimulatedFault> {
-    const { faultEveryMs: everyMs = 500, mix, faults, seed } = this.#options
+    const { workload, mix, faults, seed } = this.#options
+    const everyMs = this.#options.faultEveryMs ?? workload.faultEveryMs ?? FAULT_EVERY_MS
     const only = faults === undefined ? undefined : new Set(faults)
     let index = 0
     const random = this.cluster.random(`faults of ${seed}`)

@@ -10,6 +10,10 @@ export interface Workload {
   readonly processes?: number
   /** That run at the same time in each process. Default: 2. */
   readonly tasks?: number
+  /** Its share of a campaign's acquisitions, beside those of the others. Default: 1. */
+  readonly weight?: number
+  /** Mean time between faults, so that there are enough of them for so many acquisitions. Default: 500 ms. */
+  readonly faultEveryMs?: number
   /** Begins a run. */
   begin(stage: Stage): Play
 }

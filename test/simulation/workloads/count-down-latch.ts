@@ -78,4 +78,8 @@ class LatchPlay implements Play {
   }
 }
 
-export const countDownLatch: Workload = { name: 'count-down-latch', begin: (stage) => new LatchPlay(stage) }
+export const countDownLatch: Workload = {
+  name: 'count-down-latch',
+  faultEveryMs: 120,
+  begin: (stage) => new LatchPlay(stage),
+}

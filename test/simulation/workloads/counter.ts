@@ -105,10 +105,10 @@ class CounterPlay implements Play {
   }
 }
 
-function counterWith(name: string, options: CounterOptions): Workload {
-  return { name, begin: (stage) => new CounterPlay(stage, options) }
+function counterWith(name: string, faultEveryMs: number, options: CounterOptions): Workload {
+  return { name, faultEveryMs, begin: (stage) => new CounterPlay(stage, options) }
 }
 
-export const counter = counterWith('counter', {})
-export const counterWithoutMarkers = counterWith('counter-value', { lostReplies: 'value' })
-export const counterWithLock = counterWith('counter-lock', { lockPath: LOCK_PATH })
+export const counter = counterWith('counter', 350, {})
+export const counterWithoutMarkers = counterWith('counter-value', 200, { lostReplies: 'value' })
+export const counterWithLock = counterWith('counter-lock', 350, { lockPath: LOCK_PATH })

@@ -74,11 +74,12 @@ function barrierWith(name: string, dialect: DoubleBarrierDialectName): Workload 
   return { name, begin: (stage) => new DoubleBarrierPlay(stage, dialect) }
 }
 
-export const doubleBarrier = barrierWith('double-barrier', 'native')
+export const doubleBarrier: Workload = { ...barrierWith('double-barrier', 'native'), faultEveryMs: 150 }
 
 /** As many tasks as members: this layout knows no rounds, and those of the next would count for the one before. */
 export const doubleBarrierOfCurator: Workload = {
   ...barrierWith('double-barrier-curator', 'curator'),
+  weight: 0.5,
   processes: MEMBERS,
   tasks: 1,
 }

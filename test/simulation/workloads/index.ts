@@ -4,9 +4,11 @@ import { countDownLatch } from './count-down-latch.js'
 import { counter, counterWithLock, counterWithoutMarkers } from './counter.js'
 import { doubleBarrier, doubleBarrierOfCurator } from './double-barrier.js'
 import { leaderCron } from './leader-cron.js'
+import { leaderElection } from './leader-election.js'
 import { leaderLatch } from './leader-latch.js'
 import { multiLock } from './multi-lock.js'
-import { mutex, mutexOfKazoo } from './mutex.js'
+import { mutex, mutexBiased, mutexOfKazoo, mutexOfManyTasks } from './mutex.js'
+import { mutexReentrant } from './mutex-reentrant.js'
 import { queue } from './queue.js'
 import { rateLimiter, rateLimiterInBatches } from './rate-limiter.js'
 import { readWriteLock, readWriteLockOfKazoo } from './read-write-lock.js'
@@ -15,6 +17,9 @@ import { semaphore, semaphoreOfCurator, semaphoreOfKazoo, semaphoreResized } fro
 export const workloads: readonly Workload[] = [
   mutex,
   mutexOfKazoo,
+  mutexOfManyTasks,
+  mutexBiased,
+  mutexReentrant,
   readWriteLock,
   readWriteLockOfKazoo,
   semaphore,
@@ -23,6 +28,7 @@ export const workloads: readonly Workload[] = [
   semaphoreOfKazoo,
   multiLock,
   leaderLatch,
+  leaderElection,
   leaderCron,
   queue,
   counter,

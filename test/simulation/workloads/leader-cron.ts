@@ -81,4 +81,8 @@ class CronPlay implements Play {
   }
 }
 
-export const leaderCron: Workload = { name: 'leader-cron', begin: (stage) => new CronPlay(stage) }
+export const leaderCron: Workload = {
+  name: 'leader-cron',
+  weight: 0.2,
+  begin: (stage) => new CronPlay(stage),
+}

@@ -88,4 +88,8 @@ class LatchPlay implements Play {
   }
 }
 
-export const leaderLatch: Workload = { name: 'leader-latch', begin: (stage) => new LatchPlay(stage) }
+export const leaderLatch: Workload = {
+  name: 'leader-latch',
+  weight: 2,
+  begin: (stage) => new LatchPlay(stage),
+}

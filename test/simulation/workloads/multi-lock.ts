@@ -47,4 +47,8 @@ class MultiLockPlay implements Play {
   }
 }
 
-export const multiLock: Workload = { name: 'multi-lock', begin: (stage) => new MultiLockPlay(stage) }
+export const multiLock: Workload = {
+  name: 'multi-lock',
+  weight: 2,
+  begin: (stage) => new MultiLockPlay(stage),
+}

@@ -1,31 +1,39 @@
-/** Many who take turns with a mutex. */
-import { Mutex, type DialectName } from 'latchkey'
+/** Many who take turns with a mutex: each on its own, or through the line of their process, also in biased mode. */
+import { Mutex, type DialectName, type MutexOptions } from 'latchkey'
+import { BiasChecker, type BiasBounds } from '../bias-checker.js'
 import { FencedStore } from '../fenced-store.js'
+import { LocalOrderChecker } from '../local-order-checker.js'
 import { take, use } from '../lock-turn.js'
 import { MutexChecker } from '../mutex-checker.js'
-import type { Play, Stage, Task, Workload } from '../workload.js'
+import type { Checker, Play, Stage, Task, Workload } from '../workload.js'
 
 const PATH = '/locks/simulated'
+/** Small, so that terms end by each of them. */
+const BIAS = { maxHolds: 12, maxMs: 400, idleMs: 30 }
 
 class MutexPlay implements Play {
   readonly paths = [PATH]
-  readonly checkers: readonly MutexChecker[]
+  readonly checkers: readonly Checker[]
+  /** In biased mode one is kept that nobody holds. */
+  readonly znodesPerProcess: number
   readonly #stage: Stage
-  readonly #dialect: DialectName
+  readonly #options: MutexOptions
   readonly #store = new FencedStore()
 
-  constructor(stage: Stage, dialect: DialectName) {
+  constructor(stage: Stage, options: MutexOptions, bounds?: BiasBounds) {
+    const isLocal = options.localQueue !== false
     this.#stage = stage
-    this.#dialect = dialect
-    this.checkers = [new MutexChecker(stage, PATH)]
+    this.#options = { id: 'simulated', ...options }
+    this.znodesPerProcess = bounds === undefined ? 0 : 1
+    const mutex = bounds === undefined ? new MutexChecker(stage, PATH) : new BiasChecker(stage, PATH, bounds)
+    this.checkers = isLocal ? [mutex, new LocalOrderChecker(stage)] : [mutex]
   }
 
   async turn(task: Task): Promise<void> {
     const stage = this.#stage
-    const mutex = task.once(
-      'mutex',
-      () => new Mutex(task.zk, PATH, { dialect: this.#dialect, id: 'simulated', localQueue: false }),
-    )
+    // In biased mode they take turns with pauses: else another process would always wait.
+    if (this.#options.biased !== undefined && task.below(4) === 0) await task.process.sleep(task.below(400))
+    const mutex = task.once('mutex', () => new Mutex(task.zk, PATH, this.#options))
     const askedMs = stage.cluster.clock.now()
     const operation = task.process.invoke('acquire')
     const hold = await take(task, stage, operation, async (options, patience) =>
@@ -38,9 +46,26 @@ class MutexPlay implements Play {
   }
 }
 
-function mutexWith(name: string, dialect: DialectName): Workload {
-  return { name, begin: (stage) => new MutexPlay(stage, dialect) }
+function mutexWith(name: string, weight: number, dialect: DialectName): Workload {
+  return { name, weight, begin: (stage) => new MutexPlay(stage, { dialect, localQueue: false }) }
 }
 
-export const mutex = mutexWith('mutex', 'curator')
-export const mutexOfKazoo = mutexWith('mutex-kazoo', 'kazoo')
+export const mutex = mutexWith('mutex', 8, 'curator')
+export const mutexOfKazoo = mutexWith('mutex-kazoo', 3, 'kazoo')
+
+export const mutexOfManyTasks: Workload = {
+  name: 'mutex-local',
+  weight: 3,
+  processes: 4,
+  tasks: 6,
+  begin: (stage) => new MutexPlay(stage, {}),
+}
+
+export const mutexBiased: Workload = {
+  name: 'mutex-biased',
+  weight: 3,
+  processes: 3,
+  tasks: 3,
+  faultEveryMs: 250,
+  begin: (stage) => new MutexPlay(stage, { biased: BIAS }, BIAS),
+}

@@ -72,9 +72,9 @@ class ReadWritePlay implements Play {
   }
 }
 
-function lockWith(name: string, dialect: ReadWriteDialectName): Workload {
-  return { name, begin: (stage) => new ReadWritePlay(stage, dialect) }
+function lockWith(name: string, weight: number, dialect: ReadWriteDialectName): Workload {
+  return { name, weight, begin: (stage) => new ReadWritePlay(stage, dialect) }
 }
 
-export const readWriteLock = lockWith('read-write-lock', 'curator')
-export const readWriteLockOfKazoo = lockWith('read-write-lock-kazoo', 'kazoo')
+export const readWriteLock = lockWith('read-write-lock', 6, 'curator')
+export const readWriteLockOfKazoo = lockWith('read-write-lock-kazoo', 3, 'kazoo')

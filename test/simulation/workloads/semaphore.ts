@@ -45,12 +45,15 @@ class SemaphorePlay implements Play {
 
   async #use(task: Task, lease: Lease, askedMs: number): Promise<void> {
     const { fencingToken: token, permits } = lease
-    const [znode] = lease.znodes
+    const { znodes } = lease
+    const [znode] = znodes
     if (znode === undefined) throw new Error('a lease has a znode')
     // A return of a single permit replaces the znode: then what it says of itself is no more what the server has.
     if (permits > 1 && task.below(8) === 0) await lease.releaseOne().catch(ignoreLoss)
     else
-      await use(task, this.#stage, lease, [{ path: PATH, znode, token, mode: 'permits', permits, askedMs }])
+      await use(task, this.#stage, lease, [
+        { path: PATH, znode, znodes, token, mode: 'permits', permits, askedMs },
+      ])
     await lease.release()
   }
 
@@ -84,11 +87,21 @@ function ignoreLoss(error: unknown): void {
   if (!hasCode(error, 'LOCK_LOST')) throw error
 }
 
-function semaphoreWith(name: string, dialect: SemaphoreDialectName, isShared: boolean): Workload {
-  return { name, begin: (stage) => new SemaphorePlay(stage, dialect, isShared) }
+function semaphoreWith(
+  name: string,
+  weight: number,
+  dialect: SemaphoreDialectName,
+  isShared: boolean,
+): Workload {
+  return {
+    name,
+    weight,
+    faultEveryMs: 450,
+    begin: (stage) => new SemaphorePlay(stage, dialect, isShared),
+  }
 }
 
-export const semaphore = semaphoreWith('semaphore', 'native', false)
-export const semaphoreResized = semaphoreWith('semaphore-resized', 'native', true)
-export const semaphoreOfCurator = semaphoreWith('semaphore-curator', 'curator', true)
-export const semaphoreOfKazoo = semaphoreWith('semaphore-kazoo', 'kazoo', false)
+export const semaphore = semaphoreWith('semaphore', 4, 'native', false)
+export const semaphoreResized = semaphoreWith('semaphore-resized', 2, 'native', true)
+export const semaphoreOfCurator = semaphoreWith('semaphore-curator', 1.5, 'curator', true)
+export const semaphoreOfKazoo = semaphoreWith('semaphore-kazoo', 1.5, 'kazoo', false)
