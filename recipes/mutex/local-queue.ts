@@ -58,7 +58,10 @@ export class LocalQueue {
   /** The turn if nobody has it, else undefined. */
   tryEnter(): LocalTurn | undefined {
     if (this.#turn?.isLost === true) this.#turn.end()
-    return this.#turn === undefined ? (this.#turn = new LocalTurn(this)) : undefined
+    if (this.#turn !== undefined) return undefined
+    // Without a turn it may have left: whoever comes behind us shall find this queue, not another one.
+    this.#enlist()
+    return (this.#turn = new LocalTurn(this))
   }
 
   /** Waits for the turn. Rejects with the reason of the attempt's signal. */
@@ -113,6 +116,10 @@ export class LocalQueue {
       this.#turn = new LocalTurn(this)
       next.resolve(this.#turn)
     }
+  }
+
+  #enlist(): void {
+    queuesOf.get(this.#zk)?.set(this.#key, this)
   }
 
   #leaveIfIdle(): void {

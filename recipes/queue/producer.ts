@@ -5,8 +5,8 @@
  *   own/puts/<uuid>   ephemeral, one a session; its data names the last transaction that was applied
  *
  * Each transaction makes its items and writes its own number into the mark. After a lost reply the mark says whether it
- * was applied, even if a consumer has taken the items since. If the session is over too the mark is gone with it:
- * items that are found in the queue are put; of those that are not it can't be known, and the error says so.
+ * was applied, even if a consumer has taken the items since. If the session is over too the mark is gone with it, or an
+ * operator deleted it: items that are found in the queue are put; of those that are not it can't be known, and the error says so.
  */
 import { ConnectionLossError, hasCode, TransactionError, type ZkError } from '../../src/api/errors.js'
 import { joinPath } from '../../src/api/path.js'
@@ -141,7 +141,8 @@ export class Producer {
         try {
           return (await reading).data.toString() === number
         } catch (error) {
-          if (hasCode(error, 'NO_NODE')) return false
+          // That it never was says that nothing was applied; that it is no more, that somebody deleted it.
+          if (hasCode(error, 'NO_NODE')) return mark.made ? undefined : false
           throw error
         }
       },
@@ -170,14 +171,14 @@ export class Producer {
     return { add: (transaction) => transaction.create(mark.path, number, { mode: 'ephemeral' }), mend }
   }
 
-  /** The session is over and with it the mark. They were put all together, so one that is found stands for all. */
+  /** The mark is gone, with the session or by an operator. They were put all together, so one that is found stands for all. */
   async #search(entries: readonly Entry[]): Promise<void> {
     await this.#zk.ready()
     await this.#zk.sync(this.#layout.own)
     for (const entry of entries)
       if ((await this.#layout.find(entry).catch(() => undefined)) !== undefined) return
     const what =
-      'the session ended before the reply came, and the item is not in the queue: put or not, it is not known'
+      'the reply was lost, and its mark is gone, as the session ended or somebody deleted it; the item is not in the queue: put or not, it is not known'
     throw new ConnectionLossError(what, { path: this.#layout.own })
   }
 

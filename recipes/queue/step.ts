@@ -23,13 +23,13 @@ export interface Step {
 export interface Intent {
   /** The steps of the next try. */
   readonly steps: () => Promise<readonly Step[]>
-  /** After a lost reply: has it taken effect? Asked once the session is connected again. */
-  readonly wasApplied: (limits: { readonly generation: number }) => Promise<boolean>
+  /** After a lost reply: has it taken effect? Asked once the session is connected again. Undefined: nothing there tells. */
+  readonly wasApplied: (limits: { readonly generation: number }) => Promise<boolean | undefined>
 }
 
 export type Commit =
   | { readonly how: 'applied' }
-  /** The session is over. `inDoubt`: the last try may have taken effect. */
+  /** The session is over, or nothing tells any more. `inDoubt`: the last try may have taken effect. */
   | { readonly how: 'over'; readonly inDoubt: boolean }
 
 /**
@@ -50,7 +50,9 @@ export async function commitSteps(
     let steps: readonly Step[] = []
     try {
       if (repetition > 0) await beforeRetry(zk, Math.max(1, repetition - refusals), session.signal)
-      if (inDoubt && (await intent.wasApplied({ generation }))) return { how: 'applied' }
+      const applied = inDoubt && (await intent.wasApplied({ generation }))
+      if (applied === undefined) break
+      if (applied) return { how: 'applied' }
       inDoubt = false
       steps = await intent.steps()
       const transaction = zk.transaction()

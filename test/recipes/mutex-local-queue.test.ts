@@ -226,6 +226,28 @@ test('when the session of a holder ends, those who wait contend in the next one'
   await cluster.expectNothingLeft(PATH)
 })
 
+test('behind a holder that is known to have lost it, and goes on, the tasks still take turns', async () => {
+  await using staged = await stage(2)
+  const { cluster, zks, mutexes } = staged
+  const [mutex] = mutexes
+  const lost = await cluster.until(mutex!.acquire())
+  const { signal } = lost
+  await cluster.quiet()
+  await cluster.until(zks[1]!.delete(lost.path))
+  await cluster.quiet()
+  expect(signal.aborted).toBe(true)
+  const next = await cluster.until(mutex!.acquire())
+  const behind = mutex!.acquire()
+  await cluster.quiet()
+  expect(mutex!.localWaiters).toBe(1)
+  expect(await cluster.children(PATH)).toEqual([next.path.split('/').at(-1)])
+  await cluster.until(lost.release())
+  await cluster.until(next.release())
+  await cluster.until((await cluster.until(behind)).release())
+  expect(LocalQueue.countOf(zks[0]!)).toBe(0)
+  await cluster.expectNothingLeft(PATH)
+})
+
 test('a try after the session of the holder has ended does not answer for that holder', async () => {
   await using staged = await stage(1)
   const { cluster, mutexes } = staged

@@ -21,6 +21,37 @@ describe('put and take', () => {
     await expectEmpty(cluster)
   })
 
+  test.each([
+    { item: 'taken meanwhile', outcome: 'unknown' },
+    { item: 'still there', outcome: 'put' },
+  ])(
+    'a lost reply to a put whose mark an operator has deleted, the item $item: $outcome',
+    async ({ item, outcome }) => {
+      await using stage = await queueStage(2)
+      const { cluster, zks } = stage
+      const [queue, rival] = zks.map((zk) => new Queue<string>(zk, JOBS)) as [Queue<string>, Queue<string>]
+      await cluster.until(queue.put('a'))
+      await cluster.until((await cluster.until(rival.take())).ack())
+      const [mark] = await cluster.children(`${JOBS}/puts`)
+      const { fired } = cluster.control.dropAfter({ session: zks[0]!.session!.id, operation: 'multi' })
+      const meddling = fired.then(async () => {
+        await zks[1]!.delete(`${JOBS}/puts/${mark}`)
+        if (item === 'taken meanwhile') await (await rival.take()).ack()
+      })
+      const putting: unknown = await cluster.until(
+        queue.put('b').then(
+          () => ({ outcome: 'put' }),
+          (error: unknown) => error,
+        ),
+      )
+      await cluster.until(meddling)
+      expect(putting).toMatchObject({ outcome })
+      expect(await cluster.until(rival.size())).toBe(outcome === 'put' ? 1 : 0)
+      await cluster.until(queue.put('c'))
+      expect(await cluster.until(drain(rival))).toEqual(outcome === 'put' ? ['b', 'c'] : ['c'])
+    },
+  )
+
   test('an item is one consumer’s until it is given back', async () => {
     await using stage = await queueStage(2)
     const { cluster, zks } = stage

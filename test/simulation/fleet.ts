@@ -7,6 +7,9 @@ import { join } from 'node:path'
 import { bundleWorker } from './bundle.js'
 import type { RunOrder, RunReport } from './worker.js'
 
+/** Of real time, for one run: one that takes longer goes round in a circle. */
+const RUN_LIMIT_MS = 10 * 60_000
+
 export class Fleet implements AsyncDisposable {
   readonly #folder: string
   readonly #file: string
@@ -31,7 +34,7 @@ export class Fleet implements AsyncDisposable {
     return worker
   }
 
-  /** Runs it in the next worker that is free. Rejects if the worker dies of it. */
+  /** Runs it in the next worker that is free. Rejects if the worker dies of it, or the run does not end. */
   async run(order: RunOrder): Promise<RunReport> {
     const worker =
       this.#idle.pop() ?? (await new Promise<ChildProcess>((resolve) => this.#waiting.push(resolve)))
@@ -44,14 +47,18 @@ export class Fleet implements AsyncDisposable {
 
   async #ask(worker: ChildProcess, order: RunOrder): Promise<RunReport> {
     return new Promise((resolve, reject) => {
+      const limit = setTimeout(() => worker.kill('SIGKILL'), RUN_LIMIT_MS)
       const onMessage = (report: unknown): void => {
+        clearTimeout(limit)
         worker.off('exit', onExit)
         resolve(report as RunReport)
       }
       const onExit = (code: number | null): void => {
+        clearTimeout(limit)
         worker.off('message', onMessage)
         this.#all.delete(worker)
-        reject(new Error(`the worker died (${code ?? 'by a signal'}) of ${JSON.stringify(order)}`))
+        const how = code ?? `by a signal, or as it did not end within ${RUN_LIMIT_MS / 60_000} minutes`
+        reject(new Error(`the worker died (${how}) of ${JSON.stringify(order)}`))
       }
       worker.once('message', onMessage).once('exit', onExit)
       worker.send(order)

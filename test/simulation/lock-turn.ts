@@ -82,7 +82,8 @@ export async function use(
   meanwhile?: () => Promise<void>,
 ): Promise<void> {
   const { process } = task
-  const blind = task.below(3) === 0
+  // Not with work that the network may hold up for longer than a session lasts.
+  const blind = task.below(3) === 0 && meanwhile === undefined
   const beliefs = grants.map((grant) => process.invoke('hold', { ...grant, blind }))
   const told = (): void => {
     for (const belief of beliefs) belief.info('lost')

@@ -13,6 +13,7 @@ import {
 /** Files in which a test may wait on the wall clock, each with the reason. */
 const MAY_SLEEP: Readonly<Record<string, string>> = {
   'test/support/file-audit.test.ts': 'a timer that is planted to be found: nobody waits for it',
+  'test/simulation/fleet.ts': 'the time limit of a run that does not end: nothing waits for it to pass',
   'test/run/command.ts': 'the time limit of a program that hangs: nothing waits for it to pass',
   ...Object.fromEntries(
     [

@@ -17,6 +17,9 @@ interface Turn {
 class ReentrantPlay implements Play {
   readonly paths = [PATH]
   readonly checkers: readonly MutexChecker[]
+  /** Through the line of the process, one at a time. */
+  readonly znodesPerProcess = 1
+  readonly znodesPerTask = 0
   readonly #stage: Stage
   readonly #store = new FencedStore()
 

@@ -14,8 +14,9 @@ const BIAS = { maxHolds: 12, maxMs: 400, idleMs: 30 }
 class MutexPlay implements Play {
   readonly paths = [PATH]
   readonly checkers: readonly Checker[]
-  /** In biased mode one is kept that nobody holds. */
+  /** Through the line of the process one at a time; in biased mode that one may be kept, with nobody who holds it. */
   readonly znodesPerProcess: number
+  readonly znodesPerTask: number
   readonly #stage: Stage
   readonly #options: MutexOptions
   readonly #store = new FencedStore()
@@ -24,7 +25,8 @@ class MutexPlay implements Play {
     const isLocal = options.localQueue !== false
     this.#stage = stage
     this.#options = { id: 'simulated', ...options }
-    this.znodesPerProcess = bounds === undefined ? 0 : 1
+    this.znodesPerProcess = isLocal ? 1 : 0
+    this.znodesPerTask = isLocal ? 0 : 1
     const mutex = bounds === undefined ? new MutexChecker(stage, PATH) : new BiasChecker(stage, PATH, bounds)
     this.checkers = isLocal ? [mutex, new LocalOrderChecker(stage)] : [mutex]
   }
