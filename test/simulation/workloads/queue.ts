@@ -79,14 +79,18 @@ class QueuePlay implements Play {
     this.#isDrained = true
     const queue = new Queue<string>(task.zk, PATH, OPTIONS)
     task.process.invoke('drain').ok()
+    // An item may be put off to a time that only a clock that was set wrong took for near.
+    let pauseMs = 50
     while ((await queue.size()) > 0) {
       const operation = task.process.invoke('deliver')
       const delivery = await queue.tryTake()
       if (delivery === undefined) {
         operation.fail('empty')
-        await task.process.sleep(50)
+        await task.process.sleep(pauseMs)
+        pauseMs = Math.min(2 * pauseMs, 60_000)
         continue
       }
+      pauseMs = 50
       operation.ok(delivery.item)
       await this.#ack(task, delivery)
     }
@@ -112,4 +116,8 @@ async function quietly(call: Promise<void>): Promise<void> {
   }
 }
 
-export const queue: Workload = { name: 'queue', begin: (stage) => new QueuePlay(stage) }
+export const queue: Workload = {
+  name: 'queue',
+  faultEveryMs: 100,
+  begin: (stage) => new QueuePlay(stage),
+}
