@@ -176,7 +176,12 @@ export class NativeLink implements StateSource {
       if (isAnswer(result)) native.answered(sentAt)
       // What comes after the end was answered then, with an unknown outcome.
       if (native.isOver) return
-      if (result !== 0) return fail(errorOfResult(result, what, path))
+      if (result !== 0) {
+        fail(errorOfResult(result, what, path))
+        // A follower may go on serving the reads of a session that the leader has closed, so that the package hears of no end.
+        if (result === ResultCode.SESSION_EXPIRED) native.end('session-expired')
+        return
+      }
       try {
         resolve(value())
       } catch (error) {

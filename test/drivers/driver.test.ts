@@ -1,6 +1,6 @@
 /** The npm package zookeeper behind our interface: what the interface promises, and what it says it can't do. */
 import { FaultProxy } from 'latchkey/testing'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { digestAcl, Mutex, OPEN_ACL, type WatchEvent } from 'latchkey'
 import { fromZooKeeper } from 'latchkey/zookeeper'
 import { startServer } from 'latchkey/server'
@@ -112,6 +112,30 @@ test('a hold is lost with its session; with `recreate` the next acquire is on a 
   expect(npm.session?.generation).toBe(2)
   expect(next.fencingToken).toBeGreaterThan(hold.fencingToken)
   await next.release()
+})
+
+/**
+ * Once a session was ended through another server the package's client may be back on a follower that has not heard of
+ * it: that one goes on answering reads, and writes with SESSION_EXPIRED (a tenth of such ends on three servers of 3.8.0).
+ */
+test('a write that is answered SESSION_EXPIRED ends the session, though reads go on being answered', async () => {
+  const path = await area(await peer())
+  const native = nativeClient(servers.connectString)
+  const expired = (...args: Parameters<typeof native.a_set>): number => {
+    setImmediate(() => args[3](-112, 'session expired', null))
+    return 0
+  }
+  const npm = fromZooKeeper(Object.assign(native, { a_set: expired }), {
+    recreate: () => nativeClient(servers.connectString),
+  })
+  onTestFinished(async () => npm.close())
+  const before = await npm.ready()
+  await npm.sync(path)
+  expect(await npm.exists(path)).toBeDefined()
+  await expect(npm.set(path, 'x')).rejects.toMatchObject({ code: 'SESSION_EXPIRED' })
+  expect(before.signal.aborted).toBe(true)
+  await npm.set(path, 'x')
+  expect(npm.session?.generation).toBe(before.generation + 1)
 })
 
 test('without `recreate` the driver ends with its session, and says so', async () => {
