@@ -32,7 +32,7 @@ describe('put and take', () => {
       const [queue, rival] = zks.map((zk) => new Queue<string>(zk, JOBS)) as [Queue<string>, Queue<string>]
       await cluster.until(queue.put('a'))
       await cluster.until((await cluster.until(rival.take())).ack())
-      const [mark] = await cluster.children(`${JOBS}/puts`)
+      const [mark] = (await cluster.children(`${JOBS}/puts`)) ?? []
       const { fired } = cluster.control.dropAfter({ session: zks[0]!.session!.id, operation: 'multi' })
       const meddling = fired.then(async () => {
         await zks[1]!.delete(`${JOBS}/puts/${mark}`)
