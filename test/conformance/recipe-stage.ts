@@ -5,7 +5,7 @@
  */
 import { expect, inject, it } from 'vitest'
 import type { Client, Zk } from 'latchkey'
-import { connect } from 'latchkey'
+import { connect, hasCode } from 'latchkey'
 import { npmClient, npmSession } from '../drivers/npm-client.js'
 import { servers } from '../support/ensemble.js'
 import { area, client, member, peer } from './stage.js'
@@ -39,12 +39,22 @@ export async function recipeStage(count: number): Promise<{ path: string; zks: R
   return { path, zks }
 }
 
-/** Ends a client's session as its expiry would: by closing it from another connection. */
+/**
+ * Ends a client's session as its expiry would: by closing it from another connection. Again until it is over, as the client
+ * itself may have moved it back before it was closed.
+ */
 export async function endSession(zk: Zk): Promise<void> {
   const session = 'exportSession' in zk ? (zk as Client).exportSession() : npmSession(zk)
   if (session === undefined) throw new Error('the client has no session')
-  const killer = await connect(servers.connectString, { session })
-  await killer.close()
+  for (;;) {
+    try {
+      const killer = await connect(servers.connectString, { session })
+      await killer.close()
+    } catch (error) {
+      if (hasCode(error, 'SESSION_EXPIRED')) return
+      throw error
+    }
+  }
 }
 
 /**
