@@ -11,6 +11,7 @@ import { deferred } from '../../src/runtime/deferred.js'
 import { beforeRetry, isPassing, isUnknown } from '../kernel/failure.js'
 import { OneShotWatch } from '../kernel/one-shot-watch.js'
 import type { Layout, Lister } from './layout.js'
+import { childrenIfAny } from './shelf.js'
 import { Watches } from './watches.js'
 import type { Producer, Unit } from './producer.js'
 
@@ -30,6 +31,8 @@ export class BackPressure {
     this.#capacity = capacity
   }
 
+  readonly #list: Lister = async (path) => childrenIfAny(this.#zk, path)
+
   put(unit: Unit): void {
     unit.done.promise.catch(() => undefined)
     this.#waiting.push(unit)
@@ -48,7 +51,7 @@ export class BackPressure {
     for (let repetition = 0; this.#waiting.length > 0;) {
       try {
         if (repetition > 0) await this.#endable(async (signal) => beforeRetry(this.#zk, repetition, signal))
-        const admitted = this.#admit(this.#capacity - (await this.#layout.count()))
+        const admitted = this.#admit(this.#capacity - (await this.#layout.tally(this.#list)))
         if (admitted.length === 0 && this.#waiting.length > 0)
           await this.#endable(async (signal) => this.#waitForRoom(signal))
         await Promise.allSettled(admitted.map(async ({ done }) => done.promise))
@@ -107,14 +110,9 @@ export class BackPressure {
         throw error
       }
     }
-    const look = async (): Promise<number> => {
-      const parents = await this.#layout.parents(list)
-      const lists = await Promise.all(parents.map(async (path) => list(path)))
-      return lists.reduce((sum, found) => sum + (found?.children.length ?? 0), 0)
-    }
     try {
       const wanted = this.#waiting[0]?.entries.length ?? 0
-      if ((await abortable(look(), signal)) + wanted <= this.#capacity) return
+      if ((await abortable(this.#layout.tally(list), signal)) + wanted <= this.#capacity) return
       await abortable(woken.promise, signal)
     } finally {
       unlisten()

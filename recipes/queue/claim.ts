@@ -5,46 +5,66 @@
  * claim; so the claim can't outlive a settled item, and nobody settles an item that is another's by now. If the session
  * ends, the claim goes with it and the item is free again.
  *
- * Curator may store several items in one znode. Then each is settled by itself: the znode is rewritten with those
- * left, and removed with the last.
+ * A znode may hold several items: a pack of ours, or Curator's. Then each is settled by itself: the znode is rewritten with
+ * those left, and removed with the last. What is settled in one turn, or while a settlement is under way, is settled together,
+ * but for what may be refused by itself.
  */
 import { hasCode, LockLostError, TransactionError } from '../../src/api/errors.js'
 import type { Session, Transaction, Zk } from '../../src/api/zk.js'
 import { onAbort, quietController } from '../../src/runtime/abort.js'
+import { deferred, type Deferred } from '../../src/runtime/deferred.js'
 import { DeletionWatch } from '../kernel/deletion-watch.js'
 import { isPassing, lossOf } from '../kernel/failure.js'
+import { Janitor } from '../kernel/janitor.js'
+import { packClaimNote } from './claim-note.js'
 import type { DeadSteps } from './dead-letters.js'
 import type { JointCommits } from './joint-commits.js'
-import type { Layout, Placement, Stored } from './layout.js'
+import type { Layout, Placement } from './layout.js'
+import {
+  claimToken,
+  isPlain,
+  notesAfter,
+  planOf,
+  type ItemSettlement,
+  type Plan,
+  type Settlement,
+} from './settlement.js'
 import { commitSteps, type Commit, type Step } from './step.js'
+import type { Stored } from './stored.js'
 
 export interface ClaimSpec<T> {
   readonly zk: Zk
   readonly session: Session
   readonly layout: Layout
+  /** As it calls itself in its claims. */
+  readonly consumer: string
   readonly path: string
   readonly claimPath: string
+  /** Of several items of a pack: what to guard with. */
+  readonly guardPath: string | undefined
   readonly token: string
+  /** What is in our hands. */
   readonly stored: Stored
-  readonly items: readonly T[]
-  readonly id: string
-  /** Its token, or in other libraries' formats the name of its znode. */
-  readonly name: string
+  /** By index; undefined for what can't be decoded. */
+  readonly items: readonly (T | undefined)[]
+  readonly ids: readonly string[]
+  /** What each is stored under when it moves. */
+  readonly tokens: readonly string[]
   /** Of the item's znode, now. */
   readonly version: number
   /** It was removed when it was taken: nothing is left to settle. */
   readonly removed: boolean
+  /** Indexes of what became a dead letter when it was removed. */
+  readonly buried: readonly number[]
   readonly deadSteps: DeadSteps
   readonly acks: JointCommits
   /** Puts a removed item into the queue again. */
   readonly putBack: (payload: Uint8Array, place: Placement, stored: Stored) => Promise<void>
 }
 
-export type Settlement =
-  | { readonly how: 'ack'; readonly effects?: ((transaction: Transaction) => unknown) | undefined }
-  | { readonly how: 'return'; readonly error?: string | undefined; readonly uncounted?: boolean }
-  | { readonly how: 'delay'; readonly dueAt: number; readonly error?: string | undefined }
-  | { readonly how: 'dead'; readonly error: string }
+interface Pending extends ItemSettlement {
+  readonly done: Deferred<void>
+}
 
 /** What an acknowledgement takes in a request besides the items that it leaves, with a wide margin. */
 const ACK_BYTES = 1_024
@@ -53,10 +73,12 @@ export class Claim<T> {
   readonly #spec: ClaimSpec<T>
   #version: number
   /** Indexes of items that are still in the znode. */
-  readonly #stored: Set<number>
+  #inside: ReadonlySet<number>
   /** Indexes of items that somebody here is still at work on. */
-  readonly #atWork: Set<number>
-  #settling: Promise<unknown> = Promise.resolve()
+  #atWork: ReadonlySet<number>
+  readonly #pending: Pending[] = []
+  #settling = false
+  readonly #progress = new Map<number, unknown>()
   #ended = false
   #controller: AbortController | undefined
   #stopListening: () => void = () => undefined
@@ -64,21 +86,26 @@ export class Claim<T> {
   constructor(spec: ClaimSpec<T>) {
     this.#spec = spec
     this.#version = spec.version
-    const count = Math.max(1, spec.items.length)
-    this.#stored = new Set(Array.from({ length: count }, (_, index) => index))
-    this.#atWork = new Set(this.#stored)
+    this.#inside = new Set(spec.items.length === 0 ? [0] : spec.items.keys())
+    this.#atWork = new Set([...this.#inside].filter((index) => !spec.buried.includes(index)))
   }
 
   get path(): string {
     return this.#spec.path
   }
 
-  get id(): string {
-    return this.#spec.id
+  idOf(index: number): string {
+    return this.#spec.ids[index] ?? ''
   }
 
-  get items(): readonly T[] {
+  /** By index; undefined for what can't be decoded. */
+  get items(): readonly (T | undefined)[] {
     return this.#spec.items
+  }
+
+  /** Indexes of items that are to be handed out. */
+  get atWork(): ReadonlySet<number> {
+    return this.#atWork
   }
 
   get attempt(): number {
@@ -135,8 +162,9 @@ export class Claim<T> {
 
   /** A check that the item is still ours, for a transaction of the caller's. */
   guard(transaction: Transaction): unknown {
-    const { layout, path, claimPath, removed } = this.#spec
+    const { layout, path, claimPath, guardPath, removed } = this.#spec
     if (removed) throw new TypeError('an item that is delivered at most once has no claim to guard with')
+    if (guardPath !== undefined) return transaction.check(guardPath)
     // With notes the version is of this claim alone; else the claim itself must do.
     return layout.keepsNotes
       ? transaction.check(path, { version: this.#version })
@@ -144,119 +172,126 @@ export class Claim<T> {
   }
 
   /** Written into the claim, for others to see. */
-  async progress(value: unknown, consumer: string): Promise<void> {
-    const { zk, session, claimPath, token, removed } = this.#spec
+  async progress(index: number, value: unknown): Promise<void> {
+    const { zk, session, claimPath, removed } = this.#spec
     if (removed) return
-    const data = JSON.stringify({ token, by: consumer, progress: value })
+    this.#progress.set(index, value)
     try {
-      await zk.set(claimPath, data, { generation: session.generation })
+      await zk.set(claimPath, this.#note([...this.#atWork]), { generation: session.generation })
     } catch (error) {
       if (hasCode(error, 'NO_NODE')) throw this.#lost()
       throw error
     }
   }
 
-  /** One after the other: each stands on the version that the one before left. */
-  async settle(index: number, settlement: Settlement): Promise<void> {
-    const settled = this.#settling.then(async () => this.#settle(index, settlement))
-    this.#settling = settled.catch(() => undefined)
-    return settled
+  #note(atWork: readonly number[]): string {
+    const { token, consumer, stored } = this.#spec
+    const { numbers, notes } = stored
+    const own = { token, by: consumer, id: notes.k }
+    if (numbers === undefined) return packClaimNote({ ...own, progress: this.#progress.get(0) })
+    const said = atWork.filter((index) => this.#progress.has(index))
+    const progress = Object.fromEntries(
+      said.map((index) => [String(numbers[index]), this.#progress.get(index)]),
+    )
+    return packClaimNote({ ...own, items: atWork.map((index) => numbers[index] ?? index), progress })
   }
 
-  async #settle(index: number, settlement: Settlement): Promise<void> {
-    const { removed, stored, putBack } = this.#spec
+  /** One after the other, or together: each commit stands on the version that the one before left. */
+  async settle(index: number, settlement: Settlement): Promise<void> {
+    const { removed, stored, putBack, zk } = this.#spec
     if (removed) {
       const payload = stored.payloads[index] ?? Buffer.alloc(0)
       if (settlement.how === 'dead' || settlement.how === 'ack') return
       const dueAt = settlement.how === 'delay' ? settlement.dueAt : undefined
       return putBack(payload, { dueAt, priority: stored.notes.p }, stored)
     }
-    const isLast = this.#atWork.size === 1 && this.#atWork.has(index)
-    if (settlement.how !== 'return' || isLast) await this.#commit(index, settlement, isLast)
-    this.#atWork.delete(index)
-    if (settlement.how !== 'return') this.#stored.delete(index)
-    if (!isLast) return
-    this.#ended = true
-    this.#stopListening()
+    const pending: Pending = { index, settlement, done: deferred() }
+    this.#pending.push(pending)
+    if (!this.#settling) {
+      this.#settling = true
+      // What is settled in the same turn goes together.
+      if (this.#atWork.size > 1) zk.runtime.clock.defer(() => void this.#settleAll())
+      else void this.#settleAll()
+    }
+    return pending.done.promise
   }
 
-  async #commit(index: number, settlement: Settlement, isLast: boolean): Promise<void> {
-    const { zk, session, acks, stored } = this.#spec
-    const left = [...this.#stored].filter((each) => settlement.how === 'return' || each !== index)
-    const own = this.#ownSteps(left, settlement, isLast)
-    const effects = settlement.how === 'ack' ? settlement.effects : undefined
-    const moved = async (): Promise<readonly Step[]> => this.#moveSteps(index, settlement)
-    const steps = async (): Promise<readonly Step[]> => {
-      const all = [...own.steps, ...(await moved())]
-      return effects === undefined ? all : [...all, { add: effects }]
-    }
-    const wasApplied = async (limits: { readonly generation: number }): Promise<boolean> =>
-      own.wasApplied(limits)
-    let commit: Commit
+  async #settleAll(): Promise<void> {
+    for (let batch = this.#next(); batch.length > 0; batch = this.#next())
+      try {
+        await this.#commit(batch)
+        for (const { done } of batch) done.resolve()
+      } catch (error) {
+        for (const { done } of batch) done.reject(error)
+      }
+    this.#settling = false
+  }
+
+  /** Those that can go together; the server may refuse what goes to other places, so that goes by itself. */
+  #next(): readonly Pending[] {
+    const [first] = this.#pending
+    if (first === undefined || !isPlain(first.settlement)) return this.#pending.splice(0, 1)
+    const batch = this.#pending.filter(({ settlement }) => isPlain(settlement))
+    this.#pending.splice(0, Infinity, ...this.#pending.filter(({ settlement }) => !isPlain(settlement)))
+    return batch
+  }
+
+  async #commit(batch: readonly Pending[]): Promise<void> {
+    const plan = planOf(
+      {
+        ...this.#spec,
+        version: this.#version,
+        inside: this.#inside,
+        atWork: this.#atWork,
+        note: (atWork) => this.#note(atWork),
+      },
+      batch,
+    )
+    const isLast = plan.atWork.size === 0
     if (isLast) this.#ended = true
     try {
-      const bytes = stored.payloads.reduce((sum, { length }) => sum + length, ACK_BYTES)
-      const isPlain = settlement.how === 'ack' && effects === undefined
-      commit = await (isPlain
+      if (plan.steps.length > 0) await this.#apply(batch, plan)
+    } catch (error) {
+      this.#ended = false
+      throw error
+    }
+    this.#inside = plan.inside
+    this.#atWork = plan.atWork
+    if (plan.rewrites) this.#version++
+    if (isLast) this.#stopListening()
+  }
+
+  async #apply(batch: readonly Pending[], { steps: own, wasApplied }: Plan): Promise<void> {
+    const { zk, session, acks, stored } = this.#spec
+    const effects = batch.flatMap(({ settlement }) =>
+      settlement.how === 'ack' ? (settlement.effects ?? []) : [],
+    )
+    const steps = async (): Promise<readonly Step[]> => {
+      const moves = await Promise.all(batch.map(async (pending) => this.#moveSteps(pending)))
+      return [...own, ...moves.flat(), ...effects.map((add) => ({ add }))]
+    }
+    const bytes = stored.payloads.reduce((sum, { length }) => sum + length, ACK_BYTES)
+    const isShared = effects.length === 0 && batch.every(({ settlement }) => settlement.how === 'ack')
+    let commit: Commit
+    try {
+      commit = await (isShared
         ? acks.commit(session, { steps, wasApplied, bytes })
         : commitSteps(zk, session, { steps, wasApplied }))
     } catch (error) {
-      this.#ended = false
-      throw this.#refusal(error, own.steps.length)
+      throw this.#refusal(error, own.length)
     }
     if (commit.how === 'over') throw this.#over(commit.inDoubt)
-    if (own.rewrites) this.#version++
   }
 
-  /** What happens to the item and to the claim, and how to tell afterwards. */
-  #ownSteps(
-    left: readonly number[],
-    settlement: Settlement,
-    isLast: boolean,
-  ): { steps: Step[]; rewrites: boolean; wasApplied: (limits: { generation: number }) => Promise<boolean> } {
-    const { zk, layout, path, claimPath, token, stored } = this.#spec
-    const version = this.#version
-    const steps: Step[] = []
-    const removes = left.length === 0
-    const rewrites = !removes && (settlement.how !== 'return' || layout.keepsNotes)
-    if (removes) steps.push({ add: (transaction) => transaction.delete(path, { version }) })
-    else if (rewrites) {
-      const payloads = left.map((index) => stored.payloads[index] ?? Buffer.alloc(0))
-      const data = layout.pack({ notes: this.#notesAfter(settlement), payloads })
-      steps.push({ add: (transaction) => transaction.set(path, data, { version }) })
-    } else steps.push({ add: (transaction) => transaction.check(path, { version }) })
-    steps.push({
-      add: (transaction) => (isLast ? transaction.delete(claimPath) : transaction.check(claimPath)),
-    })
-    // An item that moves on keeps its entry among the ids.
-    if (removes && settlement.how !== 'delay') steps.push(...layout.removalSteps(stored.notes))
-    const wasApplied = async (limits: { generation: number }): Promise<boolean> => {
-      const reading = claimToken(zk, claimPath, limits)
-      reading.catch(() => undefined)
-      const stat = await zk.exists(path, limits)
-      const isOurs = (await reading) === token
-      if (removes) return stat === undefined && !isOurs
-      return rewrites ? stat?.version !== version : !isOurs
-    }
-    return { steps, rewrites, wasApplied }
-  }
-
-  #notesAfter(settlement: Settlement): Stored['notes'] {
-    const { notes } = this.#spec.stored
-    if (settlement.how === 'ack') return notes
-    const isUncounted = settlement.how === 'return' && settlement.uncounted === true
-    const error = settlement.error ?? notes.e
-    return { ...notes, n: this.attempt - (isUncounted ? 1 : 0), ...(error === undefined ? {} : { e: error }) }
-  }
-
-  async #moveSteps(index: number, settlement: Settlement): Promise<readonly Step[]> {
-    const { layout, stored, deadSteps, name } = this.#spec
+  async #moveSteps({ index, settlement }: ItemSettlement): Promise<readonly Step[]> {
+    const { layout, stored, deadSteps, tokens } = this.#spec
     if (settlement.how !== 'delay' && settlement.how !== 'dead') return []
-    const notes = this.#notesAfter(settlement)
+    const notes = notesAfter(stored.notes, settlement)
     const payload = stored.payloads[index] ?? Buffer.alloc(0)
-    if (settlement.how === 'dead') return deadSteps(notes, payload, name)
+    const token = tokens[index] ?? ''
+    if (settlement.how === 'dead') return deadSteps(notes, payload, token)
     const place = { dueAt: settlement.dueAt, id: notes.k, priority: notes.p }
-    return layout.putSteps([{ place, notes, payload, token: name, moves: true }])
+    return layout.putSteps([{ place, notes, payload, token, moves: true }])
   }
 
   /** A refusal of one of our own steps says that the claim is lost; what the caller added is the caller's. */
@@ -267,7 +302,23 @@ export class Claim<T> {
     if (!hasCode(failure, 'NO_NODE', 'BAD_VERSION')) return failure
     const lost = this.#lost()
     this.#controller?.abort(lost)
+    void this.#letGo()
     return lost
+  }
+
+  /** Somebody wrote or deleted the item, and not the claim: it would keep others out for as long as our session lives. */
+  async #letGo(): Promise<void> {
+    const { zk, session, claimPath, token } = this.#spec
+    try {
+      const { generation } = session
+      if ((await claimToken(zk, claimPath, { generation })) !== token) return
+      await Janitor.of(zk).remove(claimPath, session)
+    } catch (error) {
+      zk.logger.debug(
+        { path: claimPath, error },
+        'a lost claim could not be looked at; it ends with the session',
+      )
+    }
   }
 
   #over(inDoubt: boolean): LockLostError {
@@ -276,31 +327,5 @@ export class Claim<T> {
     if (!inDoubt) return new LockLostError(message, reason, { path, cause })
     const doubt = `${message}; whether it was settled before that is not known`
     return new LockLostError(doubt, reason, { path, cause, outcome: 'unknown' })
-  }
-}
-
-/** Whose claim it is, in sync with the leader; undefined if there is none. */
-export async function claimToken(
-  zk: Zk,
-  path: string,
-  limits: { readonly generation: number },
-): Promise<string | undefined> {
-  const synced = zk.sync(path, limits)
-  const reading = zk.get(path, limits)
-  reading.catch(() => undefined) // Awaited below, but the sync may reject first.
-  await synced
-  try {
-    return tokenIn((await reading).data)
-  } catch (error) {
-    if (hasCode(error, 'NO_NODE')) return undefined
-    throw error
-  }
-}
-
-function tokenIn(data: Buffer): string {
-  try {
-    return String((JSON.parse(data.toString('utf8')) as { token?: unknown } | null)?.token)
-  } catch {
-    return '' // A peer's.
   }
 }

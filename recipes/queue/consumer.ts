@@ -56,7 +56,8 @@ export class Consumer<T> {
   readonly #demands: Demand<T>[] = []
   /** Claimed, and not asked for yet: the other items of a znode that holds several. */
   readonly #stock: Taken<T>[] = []
-  readonly #inFlight = new Set<string>()
+  /** Names of what is being claimed, and how many items are expected of each. */
+  readonly #inFlight = new Map<string, number>()
   /** Since the last look began: its lists may still show these as free. */
   #tried = new Set<string>()
   #candidates: Candidate[] = []
@@ -113,16 +114,27 @@ export class Consumer<T> {
   #pump(): void {
     while (this.#stock.length > 0 && this.#demands.length > 0) this.#supply(this.#stock.shift() as Taken<T>)
     const { session } = this.#zk
-    while (this.#inFlight.size < this.#demands.length && session !== undefined) {
+    while (this.#wanted > 0 && session !== undefined) {
       const candidate = this.#pick()
       if (candidate === undefined) break
       void this.#claim(candidate, session)
     }
-    if (this.#inFlight.size < this.#demands.length && !this.#looking) void this.#lookOn()
+    if (this.#wanted > 0 && !this.#looking) void this.#lookOn()
     else if (session !== undefined) this.#prepare(session)
     // A try was not answered while a claim was under way that might have been for it.
     if (this.#inFlight.size === 0 && this.#demands.some(({ patience }) => patience === 'try'))
       this.#endWait?.()
+  }
+
+  get #expected(): number {
+    let sum = 0
+    for (const count of this.#inFlight.values()) sum += count
+    return sum
+  }
+
+  /** Items that somebody waits for and that are not being claimed yet. */
+  get #wanted(): number {
+    return this.#demands.length - this.#expected
   }
 
   #pick(): Candidate | undefined {
@@ -130,9 +142,9 @@ export class Consumer<T> {
     return this.#run.shift()
   }
 
-  /** As many in a row as are wanted now. */
+  /** As many in a row as are wanted now; packs count as those at the front do. */
   #startRun(): void {
-    const length = Math.max(1, this.#demands.length)
+    const length = Math.max(1, enoughOf(this.#candidates, this.#demands.length))
     const places = Math.min(this.#front, Math.ceil(this.#candidates.length / length))
     const place = places <= 1 ? 0 : Math.floor(this.#zk.runtime.random.next() * places)
     this.#run = this.#candidates.splice(place * length, length)
@@ -140,22 +152,23 @@ export class Consumer<T> {
 
   /** Reads what will be wanted next, while claims are under way. */
   #prepare(session: Session): void {
-    const wanted = this.#inFlight.size
-    if (!this.#isBrisk || wanted === 0) return
+    const next = this.#expected
+    if (!this.#isBrisk || next === 0) return
     if (this.#run.length === 0) this.#startRun()
-    this.#ahead.read(this.#run.slice(0, wanted), session)
+    this.#ahead.read(this.#run.slice(0, enoughOf(this.#run, next)), session)
     const left = this.#run.length + this.#candidates.length
-    if (this.#hasMore && left <= wanted && !this.#looking) void this.#lookAhead(session)
+    if (this.#hasMore && left <= this.#inFlight.size && !this.#looking) void this.#lookAhead(session)
   }
 
   async #claim(candidate: Candidate, session: Session): Promise<void> {
-    this.#inFlight.add(candidate.name)
+    const want = Math.min(candidate.count, this.#wanted)
+    this.#inFlight.set(candidate.name, want)
     const front = this.#front
     try {
       const { acks, claims } = this.#spec
       const reading = this.#ahead.take(candidate, session)
       // A rival would refuse the acknowledgements too.
-      const claim = await grab(this.#spec, session, candidate, {
+      const claim = await grab(this.#spec, session, candidate, want, {
         commits: front === 1 ? acks : claims,
         reading,
       })
@@ -178,15 +191,16 @@ export class Consumer<T> {
   }
 
   #won(claim: Claim<T>): void {
-    if (++this.#calm >= CALM * Math.max(1, this.#demands.length)) {
+    this.#calm += claim.atWork.size
+    if (this.#calm >= CALM * Math.max(1, this.#demands.length)) {
       this.#calm = 0
       this.#front = Math.max(1, Math.floor(this.#front / 2))
     }
     this.#watch.leaveSoon()
     if (!claim.isHeld) return
-    for (const index of claim.items.keys()) this.#supply({ claim, index })
+    if (claim.items.length > 0) for (const index of claim.atWork) this.#supply({ claim, index })
     // A znode of Curator's without items in it.
-    if (claim.items.length === 0) void claim.settle(0, { how: 'ack' }).catch(() => undefined)
+    else void claim.settle(0, { how: 'ack' }).catch(() => undefined)
   }
 
   #supply(taken: Taken<T>): void {
@@ -217,7 +231,7 @@ export class Consumer<T> {
   async #lookOn(): Promise<void> {
     this.#looking = true
     let session: Session | undefined
-    for (let repetition = 0; this.#demands.length > this.#inFlight.size;) {
+    for (let repetition = 0; this.#wanted > 0;) {
       try {
         session = repetition === 0 && this.#zk.state === 'connected' ? this.#zk.session : undefined
         session ??= await this.#ready(Math.max(1, repetition))
@@ -226,8 +240,7 @@ export class Consumer<T> {
         await this.#look(session)
         if (this.#candidates.length > 0 || this.#run.length > 0) break
         this.#answerTries(look)
-        if (this.#demands.length > this.#inFlight.size)
-          await this.#endable(async (signal) => this.#watch.wait(signal))
+        if (this.#wanted > 0) await this.#endable(async (signal) => this.#watch.wait(signal))
         repetition = 0
       } catch (error) {
         repetition++
@@ -309,6 +322,13 @@ export class Consumer<T> {
       demand.taken.resolve(undefined)
     }
   }
+}
+
+/** How many of the first hold so many items. */
+function enoughOf(candidates: readonly Candidate[], items: number): number {
+  let sum = 0
+  const index = candidates.findIndex(({ count }) => (sum += count) >= items)
+  return index < 0 ? candidates.length : index + 1
 }
 
 const givenUp = new Error('nobody wants an item any more')

@@ -10,9 +10,10 @@ import { Attempt, type WaitOptions } from '../kernel/attempt.js'
 import { abortable } from '../../src/runtime/abort.js'
 import { ask } from './ask.js'
 import type { ItemCodec } from '../kernel/codec.js'
-import type { Notes } from './envelope.js'
-import type { Layout, Lister, Stored } from './layout.js'
-import { NativeLayout, tokenOf } from './native-layout.js'
+import type { Notes, Stored } from './stored.js'
+import type { Layout, Lister } from './layout.js'
+import { tokenOf } from './item-name.js'
+import { NativeLayout } from './native-layout.js'
 import { childrenIfAny } from './shelf.js'
 import { commitAnywhere, type Step } from './step.js'
 
@@ -55,7 +56,7 @@ export class DeadLetters<T> {
     this.#codec = codec
     this.#queue = queue
     this.path = joinPath(queue.own, 'dead')
-    this.#layout = new NativeLayout({ zk, path: this.path, acl, segmentItems })
+    this.#layout = new NativeLayout({ zk, path: this.path, acl, segmentItems, packItems: 1 })
   }
 
   /** @internal */

@@ -6,7 +6,7 @@ import type { CheckResult, Transaction, TransactionResult, Zk } from '../../src/
 import { abortable } from '../../src/runtime/abort.js'
 import { Attempt, awaitWithin, type WaitOptions } from '../kernel/attempt.js'
 import type { Taken } from './consumer.js'
-import type { Settlement } from './claim.js'
+import type { Settlement } from './settlement.js'
 import { LATEST_DUE } from './native-layout.js'
 
 export interface AckOptions extends WaitOptions {
@@ -35,21 +35,19 @@ export class Delivery<T> implements AsyncDisposable {
   readonly attempt: number
   /** Why the attempt before this one failed, if somebody said so. */
   readonly lastError: string | undefined
-  /** Of its znode. */
+  /** Of its znode, which it may share with others that were put at the same time. */
   readonly path: string
   readonly #zk: Zk
   readonly #taken: Taken<T>
-  readonly #consumer: string
   #settled: { readonly how: Settlement['how']; readonly done: Promise<void> } | undefined
 
   /** @internal */
-  constructor(zk: Zk, taken: Taken<T>, consumer: string) {
+  constructor(zk: Zk, taken: Taken<T>) {
     const { claim, index } = taken
     this.#zk = zk
     this.#taken = taken
-    this.#consumer = consumer
     this.item = claim.items[index] as T
-    this.id = claim.id
+    this.id = claim.idOf(index)
     this.attempt = claim.attempt
     this.lastError = claim.lastError
     this.path = claim.path
@@ -132,7 +130,7 @@ export class Delivery<T> implements AsyncDisposable {
   async progress(value: unknown, options: WaitOptions = {}): Promise<void> {
     if (this.#settled !== undefined) return
     await awaitWithin(this.#zk, 'progress', this.path, options, async () =>
-      this.#taken.claim.progress(value, this.#consumer),
+      this.#taken.claim.progress(this.#taken.index, value),
     )
   }
 

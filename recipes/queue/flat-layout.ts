@@ -14,9 +14,10 @@ import type { Acl } from '../../src/api/acl.js'
 import { joinPath } from '../../src/api/path.js'
 import type { Zk } from '../../src/api/zk.js'
 import { byRank, type Format, type NamedItem } from './formats.js'
-import type { Candidate, Entry, Layout, Lister, Sight, Stored } from './layout.js'
+import type { Candidate, Entry, Layout, Lister, Sight } from './layout.js'
 import { childrenIfAny } from './shelf.js'
 import type { Step } from './step.js'
+import type { Stored } from './stored.js'
 
 export interface FlatSpec {
   readonly zk: Zk
@@ -31,6 +32,7 @@ export class FlatLayout implements Layout {
   readonly own: string
   readonly claims: string
   readonly keepsNotes = false
+  readonly apart = undefined
   readonly isClaimable: boolean
   readonly #spec: FlatSpec
   readonly #items: string
@@ -63,7 +65,7 @@ export class FlatLayout implements Layout {
   }
 
   #candidate({ name, id }: NamedItem): Candidate {
-    return { path: joinPath(this.#items, name), name, id }
+    return { path: joinPath(this.#items, name), name, id, count: 1 }
   }
 
   /** All items of an id, those that somebody has claimed included. */
@@ -101,18 +103,26 @@ export class FlatLayout implements Layout {
     return []
   }
 
+  tokenOf(name: string): string {
+    return name
+  }
+
   /** Their names say nothing about who put them. */
-  async find(): Promise<undefined> {
+  async isPut(): Promise<undefined> {
     return Promise.resolve(undefined)
   }
 
-  /** By their names: a lock path, or what somebody made by hand, may be among them. */
-  async count(): Promise<number> {
-    return this.#named((await childrenIfAny(this.#spec.zk, this.#items))?.children ?? []).length
+  async takeBack(): Promise<undefined> {
+    return Promise.resolve(undefined)
   }
 
-  async parents(): Promise<readonly string[]> {
-    return Promise.resolve([this.#items])
+  async count(): Promise<number> {
+    return this.tally(async (path) => childrenIfAny(this.#spec.zk, path))
+  }
+
+  /** A lock path, or what somebody made by hand, may be among them. */
+  async tally(list: Lister): Promise<number> {
+    return this.#named((await list(this.#items))?.children ?? []).length
   }
 
   async ensure(path: string): Promise<void> {

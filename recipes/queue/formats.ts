@@ -2,8 +2,8 @@
  * The formats of other libraries' queues: what their znodes are called, in which order they are taken, what they hold.
  * All keep their items as children of one znode, so a list of them must fit into `jute.maxbuffer`: some 20,000.
  */
-import type { Notes } from './envelope.js'
-import type { Placement, Stored } from './layout.js'
+import type { Placement } from './layout.js'
+import type { Notes, Stored } from './stored.js'
 import { compareSequence, parseSequence, SEQUENCE_PATTERN } from '../kernel/sequence.js'
 
 /** What a name says about an item. */

@@ -9,7 +9,7 @@ import { abortable } from '../../src/runtime/abort.js'
 import { Attempt, type WaitOptions } from '../kernel/attempt.js'
 import { encodeName } from '../kernel/check.js'
 import { ask } from './ask.js'
-import { claimToken } from './claim.js'
+import { claimToken } from './settlement.js'
 import { FlatLayout } from './flat-layout.js'
 import { curatorIdName } from './formats.js'
 import type { Candidate } from './layout.js'
@@ -73,7 +73,7 @@ export class IdQueue<T> extends WorkQueue<T> {
       const location = (await zk.get(layout.idPath(id))).data.toString()
       const list = await childrenIfAny(zk, parentOf(location))
       const name = list?.children.find((each) => each.startsWith(nameOf(location)))
-      return name === undefined ? [] : [{ path: joinPath(parentOf(location), name), name }]
+      return name === undefined ? [] : [{ path: joinPath(parentOf(location), name), name, count: 1 }]
     } catch (error) {
       if (hasCode(error, 'NO_NODE')) return []
       throw error

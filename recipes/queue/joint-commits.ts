@@ -128,7 +128,8 @@ export class JointCommits {
       others.map(async ({ session: { generation }, intent, done }) => {
         // Of what can't be found out now the next try will tell.
         const isLost = (await intent.isLost?.({ generation }).catch(() => false)) ?? false
-        if (isLost) done.reject(error)
+        // Which of its own steps it would have been is not known: as good as any.
+        if (isLost) done.reject(new TransactionError(error.message, 0, error.failure))
         return !isLost
       }),
     )

@@ -1,7 +1,7 @@
 /** What a queue's layout on the server must tell the rest, which then is the same for all layouts. */
 import type { Children } from '../../src/api/zk.js'
-import type { Notes } from './envelope.js'
 import type { Step } from './step.js'
+import type { Notes, Stored } from './stored.js'
 
 /** Where an item goes. */
 export interface Placement {
@@ -23,13 +23,15 @@ export interface Entry {
   readonly moves?: boolean | undefined
 }
 
-/** An item in a list, perhaps gone by now. */
+/** A znode in a list, perhaps gone by now. */
 export interface Candidate {
   readonly path: string
-  /** Of its claim. Names the item among all that are in the queue. */
+  /** Of its claim. Names the znode among all that are in the queue. */
   readonly name: string
-  /** If its name says so: its token, in Curator's queue of ids its id. */
+  /** In Curator's queue of ids, whose names have it: its id. */
   readonly id?: string | undefined
+  /** How many items it holds, by its name: as many, or of a pack perhaps fewer. Curator's don't say. */
+  readonly count: number
 }
 
 export interface Sight {
@@ -42,13 +44,6 @@ export interface Sight {
 /** Lists children; undefined if the znode does not exist. `stays`: it is to exist while somebody waits for children. */
 export type Lister = (path: string, stays?: boolean) => Promise<Children | undefined>
 
-/** What a znode holds. */
-export interface Stored {
-  readonly notes: Notes
-  /** One, or in Curator's format any number. */
-  readonly payloads: readonly Buffer[]
-}
-
 export interface Layout {
   /** Parent of what is ours alone: marks of what was put, the line of idle consumers. */
   readonly own: string
@@ -56,6 +51,8 @@ export interface Layout {
   readonly claims: string
   /** A claim is counted in the item itself, which so has a version for each claim. */
   readonly keepsNotes: boolean
+  /** Puts one item of a pack by itself, in the pack's place. Undefined: there are no packs. */
+  readonly apart: ((path: string, number: number, notes: Notes, payload: Buffer) => Step) | undefined
   /** Other consumers honour our claims, so that an item can stay until it is acknowledged. */
   readonly isClaimable: boolean
   look(list: Lister, want: number): Promise<Sight>
@@ -65,12 +62,16 @@ export interface Layout {
   putSteps(entries: readonly Entry[]): Promise<Step[]>
   /** What goes with an item when it is removed. */
   removalSteps(notes: Notes): Step[]
-  /** Finds one that was put by its token. */
-  find(entry: Entry): Promise<string | undefined>
+  /** What an item is called for good, wherever it moves. @param index - among the payloads. */
+  tokenOf(name: string, stored: Stored, index: number): string
+  /** Was it put? Undefined: there is no telling by what is in the queue. */
+  isPut(entry: Entry): Promise<boolean | undefined>
+  /** The steps that take back what was put and has not been claimed yet; undefined if there is no such item. */
+  takeBack(entry: Entry): Promise<Step[] | undefined>
   /** How many items there are, those that are claimed included. */
   count(): Promise<number>
-  /** Parents of items. */
-  parents(list: Lister): Promise<readonly string[]>
+  /** As {@link count} by their names alone, which may count too many of a pack. */
+  tally(list: Lister): Promise<number>
   /** Makes a parent that should be there. */
   ensure(path: string): Promise<void>
 }

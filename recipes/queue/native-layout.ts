@@ -1,9 +1,11 @@
 /**
  * Our own layout, made so that tens of thousands of items work and that consumers stay out of each other's way.
  *
- *   path/ready/<priority>.<n>/<token>-<sequence>          items, in segments (shelf.ts); data: envelope.ts
+ *   path/ready/<priority>.<n>/<token>-<sequence>          items, in segments (shelf.ts); names: item-name.ts; data: envelope.ts
+ *   path/ready/<priority>.<n>/<token>x<count>-<sequence>  a pack: items that were put together; its only child, while
+ *                                                         several of it are in somebody's hands, is an ephemeral to guard with
  *   path/delayed/<time slot>.<n>/<due>-<token>-<sequence> items that are not due yet, in slots of 16 s
- *   path/claims/<item's name>                             ephemeral, a consumer's; data: JSON, its token and progress
+ *   path/claims/<name of the item or pack>                ephemeral, a consumer's; data: claim-note.ts
  *   path/puts/<uuid>                                      ephemeral, a producer's mark of its last transaction
  *   path/waiting/…                                        idle consumers in line (work-watch.ts)
  *   path/ids/<id>                                         of a queue of ids: where the item is
@@ -11,28 +13,46 @@
  *
  * All parents are containers: what is empty goes by itself. A claim writes the item anew with one more attempt
  * counted, so the znode's version belongs to that claim alone, and a consumer that crashes is counted too.
+ *
+ * Small items that are put at the same time are one znode, a pack: one create, one claim and one removal for all of them. Who
+ * claims a pack and wants fewer puts the others by themselves, in the same transaction; and so goes back what is given
+ * back while others of the pack are still at work.
  */
-import { hasCode } from '../../src/api/errors.js'
+import { hasCode, ZkError } from '../../src/api/errors.js'
 import type { Acl } from '../../src/api/acl.js'
-import { joinPath } from '../../src/api/path.js'
+import { joinPath, nameOf, parentOf } from '../../src/api/path.js'
 import type { Zk } from '../../src/api/zk.js'
 import { encodeName } from '../kernel/check.js'
-import { packEnvelope, unpackEnvelope, type Notes } from './envelope.js'
-import type { Candidate, Entry, Layout, Lister, Placement, Sight, Stored } from './layout.js'
-import { childrenIfAny, itemSequence, Shelf, type OpenSegment, type Segment } from './shelf.js'
+import { packEnvelope, unpackEnvelope } from './envelope.js'
+import { apartName, compareItems, countOf, packedToken, packPrefix, tokenOf } from './item-name.js'
+import type { Candidate, Entry, Layout, Lister, Placement, Sight } from './layout.js'
+import { packsOf, type Pack } from './packs.js'
+import { childrenIfAny, Shelf, type OpenSegment, type Segment } from './shelf.js'
 import type { Step } from './step.js'
+import type { Notes, Stored } from './stored.js'
 
 export interface NativeSpec {
   readonly zk: Zk
   readonly path: string
   readonly acl: readonly Acl[] | undefined
   readonly segmentItems: number
+  /** How many items may be put into one znode. */
+  readonly packItems: number
+}
+
+/** Where an entry went: into a pack, or by itself. */
+interface Whereabouts {
+  readonly prefix: string
+  /** In the pack. */
+  readonly number: number | undefined
 }
 
 /** The latest time that an item can be due, in milliseconds since the epoch: twelve hex digits, the year 10889. */
 export const LATEST_DUE = 0xffff_ffff_ffff
 
 const SLOT_MS = 16_384
+/** Packs, by a count. */
+const READ_AT_ONCE = 256
 const PRIORITY_OFFSET = 0x8000_0000
 
 function laneOfPriority(priority: number): string {
@@ -60,6 +80,7 @@ export class NativeLayout implements Layout {
   readonly #spec: NativeSpec
   readonly #ready: Shelf
   readonly #delayed: Shelf
+  readonly #whereabouts = new WeakMap<Entry, Whereabouts>()
 
   constructor(spec: NativeSpec) {
     this.#spec = spec
@@ -80,7 +101,7 @@ export class NativeLayout implements Layout {
     for (const segment of ready) {
       if (candidates.length >= want) break
       const names = await this.#ready.items(segment, list)
-      names.sort((a, b) => itemSequence(a) - itemSequence(b))
+      names.sort(compareItems)
       for (const name of names) if (!claimed.has(name)) candidates.push(candidate(segment, name))
     }
     return { candidates, dueAt }
@@ -107,37 +128,60 @@ export class NativeLayout implements Layout {
         else if (!claimed.has(name)) due.push({ name, segment })
       }
     }
-    due.sort((a, b) => dueOf(a.name) - dueOf(b.name) || itemSequence(a.name) - itemSequence(b.name))
+    due.sort((a, b) => dueOf(a.name) - dueOf(b.name) || compareItems(a.name, b.name))
     return { candidates: due.map(({ name, segment }) => candidate(segment, name)), dueAt }
   }
 
   unpack(data: Buffer): Stored {
-    const { notes, payload } = unpackEnvelope(data)
-    return { notes, payloads: [payload] }
+    return unpackEnvelope(data)
   }
 
-  pack({ notes, payloads }: Stored): Buffer {
-    return packEnvelope(notes, payloads[0] ?? Buffer.alloc(0))
+  pack(stored: Stored): Buffer {
+    return packEnvelope(stored)
+  }
+
+  tokenOf(name: string, { numbers }: Stored, index: number): string {
+    const number = numbers?.[index]
+    return number === undefined ? tokenOf(name) : packedToken(name, number)
+  }
+
+  readonly apart: Layout['apart'] = (path, number, notes, payload) => {
+    const own = joinPath(parentOf(path), apartName(nameOf(path), number))
+    const data = packEnvelope({ notes, payloads: [payload] })
+    const { acl } = this.#spec
+    return { add: (transaction) => transaction.create(own, data, { ...(acl && { acl }) }) }
   }
 
   async putSteps(entries: readonly Entry[]): Promise<Step[]> {
     const steps: Step[] = []
     const checked = new Set<string>()
-    for (const entry of entries) {
-      const { path, check, made } = await this.#tailFor(entry.place)
+    for (const pack of packsOf(entries, this.#spec.packItems)) {
+      const [first] = pack
+      const { path, check, made } = await this.#tailFor(first.place)
       if (!checked.has(path)) steps.push(check)
       checked.add(path)
-      const data = packEnvelope(entry.notes, entry.payload)
-      const { acl } = this.#spec
-      const mode = 'persistentSequential'
-      steps.push({
-        add: (transaction) =>
-          transaction.create(joinPath(path, prefixOf(entry)), data, { mode, ...(acl && { acl }) }),
-        made,
-      })
-      if (entry.place.id !== undefined) steps.push(this.#indexStep(entry, entry.place.id, path))
+      steps.push(this.#createStep(pack, path, made))
+      if (first.place.id !== undefined) steps.push(this.#indexStep(first, first.place.id, path))
     }
     return steps
+  }
+
+  #createStep(pack: Pack, segment: string, made: OpenSegment['made']): Step {
+    const [first] = pack
+    const isOne = pack.length === 1
+    const prefix = isOne ? prefixOf(first) : packPrefix(first.token, pack.length)
+    for (const [number, entry] of pack.entries())
+      this.#whereabouts.set(entry, { prefix, number: isOne ? undefined : number })
+    const numbers = isOne ? undefined : pack.map((_, number) => number)
+    const payloads = pack.map(({ payload }) => Buffer.from(payload))
+    const data = packEnvelope({ notes: first.notes, payloads, numbers })
+    const { acl } = this.#spec
+    const mode = 'persistentSequential'
+    return {
+      add: (transaction) =>
+        transaction.create(joinPath(segment, prefix), data, { mode, ...(acl && { acl }) }),
+      made,
+    }
   }
 
   async #tailFor({ priority = 0, dueAt }: Placement): Promise<OpenSegment> {
@@ -173,25 +217,91 @@ export class NativeLayout implements Layout {
     return k === undefined ? [] : [{ add: (transaction) => transaction.delete(this.idPath(k)) }]
   }
 
-  async find(entry: Entry): Promise<string | undefined> {
+  async isPut(entry: Entry): Promise<boolean> {
+    return (await this.#find(entry)) !== undefined
+  }
+
+  /** The znode that it was put into, or, of a pack that was taken apart, its own. */
+  async #find(entry: Entry): Promise<string | undefined> {
     const list: Lister = async (path) => childrenIfAny(this.#spec.zk, path)
-    const prefix = prefixOf(entry)
-    for (const parent of (await this.parents(list)).toReversed()) {
-      const name = (await list(parent))?.children.find((each) => each.startsWith(prefix))
+    const { prefix, number } = this.#whereabouts.get(entry) ?? { prefix: prefixOf(entry), number: undefined }
+    const prefixes =
+      number === undefined ? [prefix] : [prefix, `${packedToken(`${prefix}0000000000`, number)}-`]
+    for (const parent of (await this.#parents(list)).toReversed()) {
+      const names = (await list(parent))?.children
+      const name = names?.find((each) => prefixes.some((start) => each.startsWith(start)))
       if (name !== undefined) return joinPath(parent, name)
     }
     return undefined
   }
 
-  /** One request a segment, all at once. */
-  async count(): Promise<number> {
-    const { zk } = this.#spec
-    const parents = await this.parents(async (path) => childrenIfAny(zk, path))
-    const stats = await Promise.all(parents.map(async (path) => zk.exists(path)))
-    return stats.reduce((sum, stat) => sum + (stat?.numChildren ?? 0), 0)
+  async takeBack(entry: Entry): Promise<Step[] | undefined> {
+    const path = await this.#find(entry)
+    if (path === undefined) return undefined
+    const number = this.#whereabouts.get(entry)?.number
+    if (number === undefined || !nameOf(path).startsWith(this.#whereabouts.get(entry)?.prefix ?? ''))
+      return [
+        { add: (transaction) => transaction.delete(path, { version: 0 }) },
+        ...this.removalSteps(entry.notes),
+      ]
+    const { data, stat } = await this.#spec.zk.get(path)
+    const { notes, payloads, numbers = [] } = unpackEnvelope(data)
+    // Claimed once, and so perhaps in somebody's hands; or taken back already.
+    if (notes.n !== undefined || !numbers.includes(number)) return undefined
+    const { version } = stat
+    if (numbers.length === 1) return [{ add: (transaction) => transaction.delete(path, { version }) }]
+    const isLeft = (_: unknown, index: number): boolean => numbers[index] !== number
+    const left = { notes, payloads: payloads.filter(isLeft), numbers: numbers.filter(isLeft) }
+    return [{ add: (transaction) => transaction.set(path, packEnvelope(left), { version }) }]
   }
 
-  async parents(list: Lister): Promise<readonly string[]> {
+  async count(): Promise<number> {
+    const { zk } = this.#spec
+    const packs: string[] = []
+    const list: Lister = async (path) => childrenIfAny(zk, path)
+    const tally = await this.#tally(list, (path) => packs.push(path))
+    let gone = 0
+    for (let at = 0; at < packs.length; at += READ_AT_ONCE) {
+      const missing = packs.slice(at, at + READ_AT_ONCE).map(async (path) => this.#missing(path))
+      for (const count of await Promise.all(missing)) gone += count
+    }
+    return tally - gone
+  }
+
+  async tally(list: Lister): Promise<number> {
+    return this.#tally(list)
+  }
+
+  /** @param pack - told the path of each pack. */
+  async #tally(list: Lister, pack: (path: string) => void = () => undefined): Promise<number> {
+    const parents = await this.#parents(list)
+    const lists = await Promise.all(parents.map(async (path) => list(path)))
+    let sum = 0
+    for (const [index, found] of lists.entries())
+      for (const name of found?.children ?? []) {
+        const count = countOf(name)
+        sum += count
+        if (count > 1) pack(joinPath(parents[index] ?? '', name))
+      }
+    return sum
+  }
+
+  /** How many of a pack have gone since it was put. */
+  async #missing(path: string): Promise<number> {
+    const { zk } = this.#spec
+    const count = countOf(nameOf(path))
+    const stat = await zk.exists(path)
+    if (stat?.version === 0) return 0
+    try {
+      return count - unpackEnvelope((await zk.get(path)).data).payloads.length
+    } catch (error) {
+      if (hasCode(error, 'NO_NODE')) return count
+      if (error instanceof ZkError) throw error
+      return count - 1 // No pack: whoever takes it makes one dead letter of it.
+    }
+  }
+
+  async #parents(list: Lister): Promise<readonly string[]> {
     const shelves = await Promise.all([this.#delayed.segments(list), this.#ready.segments(list)])
     return shelves.flat().map(({ path }) => path)
   }
@@ -208,10 +318,5 @@ function prefixOf({ place, token }: Entry): string {
 }
 
 function candidate(segment: Segment, name: string): Candidate {
-  return { path: joinPath(segment.path, name), name, id: tokenOf(name) }
-}
-
-/** What an item is called by all its life, wherever it moves: without when it is due and its place in the segment. */
-export function tokenOf(name: string): string {
-  return /(?:^|-)([^-]*)-\d{10}$/.exec(name)?.[1] ?? name
+  return { path: joinPath(segment.path, name), name, count: countOf(name) }
 }

@@ -29,6 +29,8 @@ export interface Unit {
 /** Of one transaction; far enough below jute.maxbuffer (1,048,575) for what the operations add. */
 export const CHUNK_BYTES = 512 * 1024
 export const CHUNK_ITEMS = 500
+/** To take something back. */
+const MOST_TRIES = 8
 /** What an operation takes besides its data: path, ACL, headers. */
 const OPERATION_BYTES = 200
 
@@ -175,28 +177,38 @@ export class Producer {
   async #search(entries: readonly Entry[]): Promise<void> {
     await this.#zk.ready()
     await this.#zk.sync(this.#layout.own)
-    for (const entry of entries)
-      if ((await this.#layout.find(entry).catch(() => undefined)) !== undefined) return
+    for (const entry of entries) if ((await this.#layout.isPut(entry).catch(() => undefined)) === true) return
     const what =
       'the reply was lost, and its mark is gone, as the session ended or somebody deleted it; the item is not in the queue: put or not, it is not known'
     throw new ConnectionLossError(what, { path: this.#layout.own })
   }
 
-  /** In the background: deletes what was put for somebody who had given up by then, unless it was claimed. */
+  /** In the background: takes back what was put for somebody who had given up by then, unless it was claimed. */
   async #takeBack(unit: Unit): Promise<void> {
     try {
-      for (const entry of unit.entries) {
-        const path = await this.#layout.find(entry)
-        if (path === undefined) continue
-        const transaction = this.#zk.transaction().delete(path, { version: 0 })
-        for (const step of this.#layout.removalSteps(entry.notes)) step.add(transaction as never)
-        await transaction.commit()
-      }
+      for (const entry of unit.entries) await this.#takeBackOne(entry)
     } catch (error) {
       this.#zk.logger.debug(
         { path: this.#layout.own, error },
         'an item that was given up while it was put stays',
       )
+    }
+  }
+
+  async #takeBackOne(entry: Entry): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      const steps = await this.#layout.takeBack(entry)
+      if (steps === undefined) return
+      const transaction = this.#zk.transaction()
+      for (const step of steps) step.add(transaction)
+      try {
+        await transaction.commit()
+        return
+      } catch (error) {
+        // Others of its pack are being taken back too, or it was claimed.
+        if (tries === MOST_TRIES || !(error instanceof TransactionError)) throw error
+        if (!hasCode(error.failure, 'BAD_VERSION')) throw error
+      }
     }
   }
 }

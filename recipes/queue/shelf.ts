@@ -10,11 +10,11 @@
  * empty stays so, and is deleted by whoever sees it. Empty containers go by themselves.
  */
 import { hasCode } from '../../src/api/errors.js'
-import { joinPath } from '../../src/api/path.js'
+import { joinPath, nameOf } from '../../src/api/path.js'
 import type { Acl } from '../../src/api/acl.js'
 import type { Zk } from '../../src/api/zk.js'
 import { isPassing, isUnknown } from '../kernel/failure.js'
-import { parseSequence } from '../kernel/sequence.js'
+import { countOf, itemSequence } from './item-name.js'
 import type { Lister } from './layout.js'
 import type { Step } from './step.js'
 
@@ -42,11 +42,6 @@ export interface ShelfSpec {
 }
 
 const segmentName = /^([0-9a-z]+)\.(\d{10})$/
-
-/** The sequence number at the end of an item's name; −1 if there is none. */
-export function itemSequence(name: string): number {
-  return parseSequence(name.slice(name.lastIndexOf('-') + 1)) ?? -1
-}
 
 export class Shelf {
   readonly path: string
@@ -122,9 +117,10 @@ export class Shelf {
     await zk.ensurePath(segment.path, { mode, ...(acl && { acl }) })
   }
 
-  /** Closes a segment that is full. */
+  /** Closes a segment that is full, even if all packs in it were taken apart: as if all before were such as this one. */
   #made(tail: Segment, path: string): void {
-    if (itemSequence(path) + 1 < this.#spec.segmentItems || this.#tails.get(tail.lane) !== tail) return
+    const items = (itemSequence(path) + 1) * countOf(nameOf(path))
+    if (items < this.#spec.segmentItems || this.#tails.get(tail.lane) !== tail) return
     this.#tails.delete(tail.lane)
     void this.#close(tail)
   }

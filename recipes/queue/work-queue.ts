@@ -14,11 +14,13 @@ import { localAddress } from '../kernel/local-address.js'
 import { ask } from './ask.js'
 import { BackPressure } from './back-pressure.js'
 import { checkCodec, jsonCodec, type ItemCodec } from '../kernel/codec.js'
+import { unpackClaimNote } from './claim-note.js'
 import { Consumer } from './consumer.js'
 import { DeadLetters } from './dead-letters.js'
 import { Delivery } from './delivery.js'
 import type { Format } from './formats.js'
 import { FlatLayout } from './flat-layout.js'
+import { packedToken, tokenOf } from './item-name.js'
 import { JointCommits } from './joint-commits.js'
 import type { Entry, Layout, Placement } from './layout.js'
 import { NativeLayout } from './native-layout.js'
@@ -41,12 +43,19 @@ export interface WorkQueueOptions<T> {
   readonly acl?: readonly Acl[] | undefined
   /** Native layout: how many items are put into one znode before the next is begun. Default 1,000. */
   readonly segmentItems?: number | undefined
+  /**
+   * Native layout: how many small items (4 KB each at most) that are put at the same time may share a znode. That makes them
+   * cheaper by far; who takes fewer than there are in it takes it apart. Default 16; 1: each has a znode of its own.
+   */
+  readonly packItems?: number | undefined
 }
 
 /** A claim on an item: somebody is at work on it. */
 export interface ClaimInfo {
-  /** Of the item's znode. */
+  /** Of the item's znode, which may hold several: then there is one of these for each. */
   readonly name: string
+  /** The delivery's. In other libraries' formats the name. */
+  readonly id: string
   /** Who claimed it, as it calls itself; undefined for a peer in another language. */
   readonly by: string | undefined
   /** What it last said with `progress()`. */
@@ -91,12 +100,15 @@ export abstract class WorkQueue<T> implements AsyncIterable<Delivery<T>> {
     validatePath(path)
     if (options.acl !== undefined) validateAcl(options.acl)
     if (options.codec !== undefined) checkCodec(options.codec)
-    const { capacity = Infinity, segmentItems = 1_000, acl } = options
+    const { capacity = Infinity, segmentItems = 1_000, packItems = 16, acl } = options
     if (options.delivery !== undefined)
       checkOneOf('delivery', options.delivery, ['at-least-once', 'at-most-once'])
     checkText('id', options.id)
     checkCount(capacity, 'capacity')
     checkCount(segmentItems, 'segmentItems')
+    checkCount(packItems, 'packItems')
+    if (packItems > MOST_PACK_ITEMS)
+      throw new RangeError(`packItems must be at most ${MOST_PACK_ITEMS}, got ${packItems}`)
     this.zk = zk
     this.path = path
     this.#codec = options.codec ?? jsonCodec<T>()
@@ -105,7 +117,7 @@ export abstract class WorkQueue<T> implements AsyncIterable<Delivery<T>> {
     const { format, lockPath } = shape
     this.layout =
       format === undefined
-        ? new NativeLayout({ zk, path, acl, segmentItems })
+        ? new NativeLayout({ zk, path, acl, segmentItems, packItems })
         : new FlatLayout({ zk, path, acl, format, lockPath })
     this.keepsAttempts = this.layout.keepsNotes
     this.deadLetters = new DeadLetters(zk, this.layout, this.#codec, acl, segmentItems)
@@ -204,7 +216,7 @@ export abstract class WorkQueue<T> implements AsyncIterable<Delivery<T>> {
     const demand = this.#consumer.demand(patience)
     try {
       const taken = await abortable(demand.taken.promise, attempt.signal)
-      return taken === undefined ? undefined : new Delivery(this.zk, taken, this.#name)
+      return taken === undefined ? undefined : new Delivery(this.zk, taken)
     } catch (error) {
       this.#consumer.cancel(demand)
       throw error
@@ -248,10 +260,12 @@ export abstract class WorkQueue<T> implements AsyncIterable<Delivery<T>> {
     const { candidates } = await this.layout.look(async (path) => childrenIfAny(this.zk, path), 1)
     for (const { path, name, id } of candidates) {
       try {
-        const { notes, payloads } = this.layout.unpack((await this.zk.get(path)).data)
+        const stored = this.layout.unpack((await this.zk.get(path)).data)
+        const { notes, payloads } = stored
         const [payload] = payloads
         if (payload === undefined) continue
-        return { item: this.#codec.decode(payload), id: notes.k ?? id ?? name, attempts: notes.n ?? 0 }
+        const ownId = notes.k ?? id ?? this.layout.tokenOf(name, stored, 0)
+        return { item: this.#codec.decode(payload), id: ownId, attempts: notes.n ?? 0 }
       } catch (error) {
         // Gone by now; or no item, which whoever takes next moves to the dead letters.
         if (error instanceof ZkError && !hasCode(error, 'NO_NODE')) throw error
@@ -276,17 +290,25 @@ export abstract class WorkQueue<T> implements AsyncIterable<Delivery<T>> {
 
   async #claims(): Promise<ClaimInfo[]> {
     const names = (await childrenIfAny(this.zk, this.layout.claims))?.children ?? []
-    const found = await Promise.all(names.map(async (name) => this.#claim(name)))
-    return found.filter((info) => info !== undefined)
+    const found = await Promise.all(names.map(async (name) => this.#claimsOn(name)))
+    return found.flat()
   }
 
-  async #claim(name: string): Promise<ClaimInfo | undefined> {
+  async #claimsOn(name: string): Promise<ClaimInfo[]> {
     try {
       const { data, stat } = await this.zk.get(joinPath(this.layout.claims, name))
-      const { by, progress } = claimContent(data)
-      return { name, by, progress, sessionId: stat.ephemeralOwner, since: new Date(Number(stat.ctime)) }
+      const { by, id, items, progress } = unpackClaimNote(data)
+      const shared = { name, by, sessionId: stat.ephemeralOwner, since: new Date(Number(stat.ctime)) }
+      if (items === undefined)
+        return [{ ...shared, id: id ?? (this.keepsAttempts ? tokenOf(name) : name), progress }]
+      const said = typeof progress === 'object' ? (progress as Record<string, unknown> | null) : undefined
+      return items.map((number) => ({
+        ...shared,
+        id: packedToken(name, number),
+        progress: said?.[String(number)],
+      }))
     } catch (error) {
-      if (hasCode(error, 'NO_NODE')) return undefined
+      if (hasCode(error, 'NO_NODE')) return []
       throw error
     }
   }
@@ -297,6 +319,9 @@ export abstract class WorkQueue<T> implements AsyncIterable<Delivery<T>> {
     throw new UnsupportedError('UNSUPPORTED', what, { path: this.path })
   }
 }
+
+/** All numbers in a pack fit into its data and, taken apart, into one transaction. */
+const MOST_PACK_ITEMS = 256
 
 const notClaimable =
   'this format has no claims, so an item can only be delivered at most once; a Curator queue has them with lockPath'
@@ -327,13 +352,4 @@ function* chunksOf(entries: readonly Entry[], most: number): Generator<readonly 
     bytes += size
   }
   if (chunk.length > 0) yield chunk
-}
-
-function claimContent(data: Buffer): { by: string | undefined; progress: unknown } {
-  try {
-    const { by, progress } = JSON.parse(data.toString('utf8')) as { by?: unknown; progress?: unknown }
-    return { by: typeof by === 'string' ? by : undefined, progress }
-  } catch {
-    return { by: undefined, progress: undefined }
-  }
 }

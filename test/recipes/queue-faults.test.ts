@@ -17,6 +17,33 @@ const plays: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
     await cluster.until(ledger.put(items.slice(5), queue.putMany(items.slice(5))))
   }),
 
+  'puts a pack of four, each by itself': scenario(async ({ cluster, queue, ledger }) => {
+    const puts = ['a', 'b', 'c', 'd'].map(async (item) => ledger.put([item], queue.put(item)))
+    await cluster.until(Promise.all(puts))
+  }),
+
+  'takes a pack of four and settles each in its way': scenario(async (parts) => {
+    const { cluster, queue, rival, ledger } = parts
+    await cluster.until(ledger.put(['a', 'b', 'c', 'd'], rival.putMany(['a', 'b', 'c', 'd'])))
+    const taken = await cluster.until(Promise.all(['a', 'b', 'c', 'd'].map(async () => queue.take())))
+    for (const delivery of taken) ledger.delivered(delivery)
+    const [a, b, c, d] = taken
+    // Together, alone, and back.
+    const first = [a, b].map(async (each) => ledger.acked(each!, each!.ack()))
+    await cluster.until(Promise.all(first))
+    const ends = [answerOf(c!.nack({ error: 'no' })), ledger.acked(d!, d!.ack())]
+    await cluster.until(Promise.all(ends))
+  }),
+
+  'takes two of a pack of four while another takes the rest': scenario(async (parts) => {
+    const { cluster, queue, rival, ledger } = parts
+    await cluster.until(ledger.put(['a', 'b', 'c', 'd'], rival.putMany(['a', 'b', 'c', 'd'])))
+    const takes = [queue, queue, rival, rival].map(async (each) => each.take())
+    const taken = await cluster.until(Promise.all(takes))
+    for (const delivery of taken) ledger.delivered(delivery)
+    await cluster.until(Promise.all(taken.map(async (each) => ledger.acked(each, each.ack()))))
+  }),
+
   'puts what is taken at once by another': scenario(async ({ cluster, queue, rival, ledger }) => {
     const taking = rival.take().then(async (delivery) => {
       await ledger.acked(delivery, delivery.ack())

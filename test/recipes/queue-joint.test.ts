@@ -14,7 +14,7 @@ async function takeAll(cluster: Cluster, queue: Queue<number>): Promise<Delivery
 }
 
 async function filled(cluster: Cluster, zk: Client): Promise<Queue<number>> {
-  const queue = new Queue<number>(zk, JOBS)
+  const queue = new Queue<number>(zk, JOBS, { packItems: 1 })
   // Makes the parents, so that the next transactions are not refused for want of them.
   await cluster.until(queue.put(-1))
   await cluster.until(takeOne(queue))

@@ -8,7 +8,7 @@ const items = (count: number): number[] => Array.from({ length: count }, (_, ind
 
 /** With its parents made, and `count` items in it. */
 async function filled(cluster: Cluster, zk: Client, count: number): Promise<Queue<number>> {
-  const queue = new Queue<number>(zk, JOBS)
+  const queue = new Queue<number>(zk, JOBS, { packItems: 1 })
   await cluster.until(queue.put(-1))
   await cluster.until(takeOne(queue))
   if (count > 0) await cluster.until(queue.putMany(items(count)))

@@ -5,6 +5,7 @@
  * delivered again is judged by the claims on the server: a process that is stalled between its claim and its record may
  * have lost the claim long ago.
  */
+import { unpackEnvelope } from '../../recipes/queue/envelope.js'
 import type { ProcessEvent, SimulationEvent } from 'latchkey/testing'
 import type { NodeChange } from 'latchkey/server'
 import type { Checker, Stage } from './workload.js'
@@ -33,19 +34,21 @@ export class QueueChecker implements Checker {
   }
 
   observe(event: SimulationEvent): void {
-    if (event.source === 'server' && event.transaction.body.type === 'multi')
-      for (const change of event.transaction.body.changes) this.#change(change)
+    if (event.source === 'server' && event.transaction.body.type === 'multi') {
+      const { changes } = event.transaction.body
+      for (const change of changes) this.#change(change, changes)
+    }
     if (event.source !== 'process') return
     if (event.operation === 'put') this.#put(event)
     else if (event.operation === 'ack') this.#ack(event)
     else if (event.operation === 'deliver' && event.type === 'ok') this.#deliver(String(event.value))
   }
 
-  #change({ type, path }: NodeChange): void {
+  #change({ type, path }: NodeChange, together: readonly NodeChange[]): void {
     if (type !== 'create' || !path.startsWith(this.#claims)) return
-    const id = /([^-/]*)-\d{10}$/.exec(path)?.[1]
-    if (id !== undefined && this.#acked.has(id))
-      this.#stage.violate('what was acknowledged is not delivered again', path)
+    for (const id of idsOf(path.slice(this.#claims.length), together))
+      if (this.#acked.has(id))
+        this.#stage.violate('what was acknowledged is not delivered again', `${id} ${path}`)
   }
 
   #put({ type, value }: ProcessEvent): void {
@@ -81,4 +84,15 @@ export class QueueChecker implements Checker {
           `${name} was put and never acknowledged (${ack ?? 'nor asked to be'})`,
         )
   }
+}
+
+/** Whom a claim is on: of a pack those that the same transaction leaves in it. */
+function idsOf(claim: string, together: readonly NodeChange[]): string[] {
+  const [, token, isPack] = /([^-x]*)(x\d+)?-\d{10}$/.exec(claim) ?? []
+  if (token === undefined) return []
+  if (isPack === undefined) return [token]
+  const pack = together.find((change) => change.type === 'setData' && change.path.endsWith(`/${claim}`))
+  if (pack?.type !== 'setData' || pack.data === null) return []
+  const { numbers = [] } = unpackEnvelope(Buffer.from(pack.data))
+  return numbers.map((number) => `${token}.${number}`)
 }

@@ -12,6 +12,8 @@ import type { Checker, Stage } from './workload.js'
 
 /** Segment by segment, and in a segment by sequence. */
 const SEGMENT = 2 ** 32
+/** More than there can be; and a power of two, so that nothing is rounded. */
+const MOST_IN_A_PACK = 1024
 
 export class QueueOrderChecker implements Checker {
   readonly #stage: Stage
@@ -44,11 +46,15 @@ export class QueueOrderChecker implements Checker {
     if (change.type !== 'create' || !change.path.startsWith(`${this.#path}/ready/`)) return
     const [, index, sequence] = /\.(\d{10})\/[^/]*-(\d{10})$/.exec(change.path) ?? []
     if (index === undefined || sequence === undefined || change.data === null) return
-    const item = String(JSON.parse(unpackEnvelope(Buffer.from(change.data)).payload.toString()))
-    const place = Number(index) * SEGMENT + Number(sequence)
-    if (!this.#places.has(item) && place < (this.#mustFollow.get(item) ?? 0))
-      this.#stage.violate('what is put later is never ahead', `${item} at ${change.path}`)
-    this.#places.set(item, place)
+    const { payloads, numbers } = unpackEnvelope(Buffer.from(change.data))
+    for (const [at, payload] of payloads.entries()) {
+      const item = String(JSON.parse(payload.toString()))
+      const number = numbers?.[at] ?? Number(/\.(\d+)-\d{10}$/.exec(change.path)?.[1] ?? 0)
+      const place = Number(index) * SEGMENT + Number(sequence) + number / MOST_IN_A_PACK
+      if (!this.#places.has(item) && place < (this.#mustFollow.get(item) ?? 0))
+        this.#stage.violate('what is put later is never ahead', `${item} at ${change.path}`)
+      this.#places.set(item, place)
+    }
   }
 
   #told({ operation, type, value }: ProcessEvent): void {

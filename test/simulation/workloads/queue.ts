@@ -11,8 +11,8 @@ const OPTIONS = { segmentItems: 16, id: 'simulated' }
 class QueuePlay implements Play {
   readonly paths = [`${PATH}/claims`, `${PATH}/waiting`]
   readonly counted = 'deliver'
-  /** A claim and a place among those that wait, of one take; and one more that is being given back. */
-  readonly znodesPerTask = 3
+  /** A claim and a place among those that wait, of one take, and one more that is being given back: four times. */
+  readonly znodesPerTask = 12
   /** Its mark as a producer. */
   readonly znodesPerProcess = 1
   readonly checkers: readonly Checker[]
@@ -25,7 +25,13 @@ class QueuePlay implements Play {
 
   async turn(task: Task): Promise<void> {
     const queue = this.#queue(task)
-    if (task.below(2) === 0) return this.#put(task, queue)
+    // Several at a time are a pack, unless others come in between.
+    const several = Array(task.below(3) === 0 ? 2 + task.below(3) : 1).keys()
+    if (task.below(2) === 0) await Promise.all(Array.from(several, async () => this.#put(task, queue)))
+    else await Promise.all(Array.from(several, async () => this.#takeAndUse(task, queue)))
+  }
+
+  async #takeAndUse(task: Task, queue: Queue<string>): Promise<void> {
     const delivery = await this.#take(task, queue)
     if (delivery !== undefined) await this.#use(task, delivery)
   }
