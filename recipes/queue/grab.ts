@@ -64,44 +64,18 @@ export async function grab<T>(
   want: number,
   { commits, reading }: Grip,
 ): Promise<Claim<T> | Miss> {
-  const { zk, layout } = spec
+  const { zk } = spec
   const found = await look(zk, candidate.path, session, reading)
   if (found === undefined) return 'beaten'
-  const { node, children } = found
-  const { stored, items, errors } = decode(spec, node.data)
-  const token = zk.runtime.random.uuid()
-  const { taken, apart } = share(spec, candidate, stored, want)
-  const count = taken.payloads.length
-  const broken = [...errors].filter(([index]) => index < Math.max(1, count))
-  const removes = spec.delivery === 'at-most-once'
-  const rewrites = layout.keepsNotes && count > 0 && !removes
-  const claimPath = joinPath(layout.claims, candidate.name)
-  const guardPath =
-    taken.numbers !== undefined && count > 1 && !removes ? joinPath(candidate.path, token) : undefined
-  const { version } = node.stat
-  const tokens = taken.payloads.map((_, index) => layout.tokenOf(candidate.name, taken, index))
-  const claims: Step[] = [
-    ...children.map((child) => removal(joinPath(candidate.path, child))),
-    removes
-      ? removal(candidate.path, version)
-      : rewrites
-        ? { add: (transaction) => transaction.set(candidate.path, layout.pack(taken), { version }) }
-        : { add: (transaction) => transaction.check(candidate.path, { version }) },
-    ...(guardPath === undefined ? [] : [ephemeral(guardPath)]),
-    makeClaim(spec, claimPath, { token, by: spec.consumer, id: taken.notes.k, items: taken.numbers }),
-  ]
-  const buries = async (): Promise<Step[]> => {
-    const payloadOf = (index: number): Buffer => taken.payloads[index] ?? Buffer.alloc(0)
-    const graves = broken.map(async ([index, error]) =>
-      spec.deadSteps({ ...taken.notes, e: undecodable(error) }, payloadOf(index), tokens[index] ?? token),
-    )
-    return [...layout.removalSteps(taken.notes), ...(await Promise.all(graves)).flat()]
-  }
+  const content = decode(spec, found.node.data)
+  const grasp = graspOf(spec, candidate, content, want)
+  const claims = claimSteps(spec, candidate, grasp, found)
+  const { claimPath, apart, token, removes, broken } = grasp
   try {
     const commit = await commits.commit(session, {
-      bytes: node.data.length + CLAIM_BYTES * (1 + apart.length),
+      bytes: found.node.data.length + CLAIM_BYTES * (1 + apart.length),
       isLost: async (limits) => (await zk.exists(claimPath, limits)) !== undefined,
-      steps: async () => [...claims, ...apart, ...(removes ? await buries() : [])],
+      steps: async () => [...claims, ...apart, ...(removes ? await removalSteps(spec, grasp) : [])],
       wasApplied: async (limits) => (await claimToken(zk, claimPath, limits)) === token,
     })
     if (commit.how === 'over') return 'session-over'
@@ -110,23 +84,14 @@ export async function grab<T>(
     throw error
   }
   if (removes) void Janitor.of(zk).remove(claimPath, session)
-  const claim = new Claim<T>({
-    ...spec,
-    session,
-    path: candidate.path,
-    claimPath,
-    guardPath,
-    token,
-    stored: taken,
-    items: items.slice(0, count),
-    ids: tokens.map((own) => taken.notes.k ?? candidate.id ?? own),
-    tokens,
-    version: version + (rewrites ? 1 : 0),
-    removed: removes,
-    buried: removes ? broken.map(([index]) => index) : [],
-  })
+  const claim = claimOf(spec, session, candidate, content, grasp, found.node.stat.version)
   for (const [index, error] of broken) await bury(spec, claim, index, error)
-  return broken.length > 0 && broken.length >= count ? 'buried' : claim
+  return broken.length > 0 && broken.length >= grasp.taken.payloads.length ? 'buried' : claim
+}
+
+interface Found {
+  readonly node: NodeData
+  readonly children: readonly string[]
 }
 
 /** What is there, and of a pack its children: whoever claimed it before, and lost that, may have left something to guard with. */
@@ -135,7 +100,7 @@ async function look(
   path: string,
   { generation }: Session,
   reading: Promise<NodeData>,
-): Promise<{ node: NodeData; children: readonly string[] } | undefined> {
+): Promise<Found | undefined> {
   try {
     const node = await reading
     if (node.stat.numChildren === 0) return { node, children: [] }
@@ -146,24 +111,109 @@ async function look(
   }
 }
 
-/** Those that are taken, with one more attempt counted, and the steps that put the others by themselves. */
-function share(
-  { layout }: GrabSpec<unknown>,
-  { path }: Candidate,
-  { notes, payloads, numbers }: Stored,
+/** What is taken, and how. */
+interface Grasp {
+  readonly token: string
+  readonly claimPath: string
+  readonly guardPath: string | undefined
+  /** With one more attempt counted. */
+  readonly taken: Stored
+  readonly tokens: readonly string[]
+  /** The steps that put the others by themselves. */
+  readonly apart: readonly Step[]
+  /** Of those that are taken: what can't be decoded, by index. */
+  readonly broken: readonly (readonly [number, Error])[]
+  readonly removes: boolean
+  readonly rewrites: boolean
+}
+
+function graspOf<T>(
+  { zk, layout, delivery }: GrabSpec<T>,
+  { path, name }: Candidate,
+  { stored, errors }: Content<T>,
   want: number,
-): { taken: Stored; apart: Step[] } {
-  const counted = { ...notes, n: (notes.n ?? 0) + 1 }
-  if (numbers === undefined || layout.apart === undefined)
-    return { taken: { notes: counted, payloads }, apart: [] }
+): Grasp {
+  const { notes, payloads, numbers } = stored
   const { apart } = layout
-  const others = payloads
-    .slice(want)
-    .map((payload, index) => apart(path, numbers[want + index] ?? 0, notes, payload))
-  return {
-    taken: { notes: counted, payloads: payloads.slice(0, want), numbers: numbers.slice(0, want) },
-    apart: others,
+  const count = numbers === undefined ? payloads.length : Math.min(want, payloads.length)
+  const taken = {
+    notes: { ...notes, n: (notes.n ?? 0) + 1 },
+    payloads: payloads.slice(0, count),
+    numbers: numbers?.slice(0, count),
   }
+  const token = zk.runtime.random.uuid()
+  const removes = delivery === 'at-most-once'
+  const others = payloads
+    .slice(count)
+    .map((payload, index) => apart?.(path, numbers?.[count + index] ?? 0, notes, payload))
+  return {
+    token,
+    claimPath: joinPath(layout.claims, name),
+    guardPath: numbers !== undefined && count > 1 && !removes ? joinPath(path, token) : undefined,
+    taken,
+    tokens: taken.payloads.map((_, index) => layout.tokenOf(name, taken, index)),
+    apart: others.filter((step) => step !== undefined),
+    broken: [...errors].filter(([index]) => index < Math.max(1, count)),
+    removes,
+    rewrites: layout.keepsNotes && count > 0 && !removes,
+  }
+}
+
+/** Each is refused only if somebody else was faster. */
+function claimSteps(
+  { layout, consumer }: GrabSpec<unknown>,
+  { path }: Candidate,
+  { taken, token, claimPath, guardPath, removes, rewrites }: Grasp,
+  { node, children }: Found,
+): Step[] {
+  const { version } = node.stat
+  const itemStep: Step = removes
+    ? removal(path, version)
+    : rewrites
+      ? { add: (transaction) => transaction.set(path, layout.pack(taken), { version }) }
+      : { add: (transaction) => transaction.check(path, { version }) }
+  const note = { token, by: consumer, id: taken.notes.k, items: taken.numbers }
+  return [
+    ...children.map((child) => removal(joinPath(path, child))),
+    itemStep,
+    ...(guardPath === undefined ? [] : [ephemeral(guardPath)]),
+    makeClaim(layout, claimPath, note),
+  ]
+}
+
+/** What goes with items that are removed at once; those that can't be decoded become dead letters. */
+async function removalSteps(
+  { layout, deadSteps }: GrabSpec<unknown>,
+  { taken, tokens, token, broken }: Grasp,
+): Promise<Step[]> {
+  const graves = broken.map(async ([index, error]) => {
+    const notes = { ...taken.notes, e: undecodable(error) }
+    return deadSteps(notes, taken.payloads[index] ?? Buffer.alloc(0), tokens[index] ?? token)
+  })
+  return [...layout.removalSteps(taken.notes), ...(await Promise.all(graves)).flat()]
+}
+
+function claimOf<T>(
+  spec: GrabSpec<T>,
+  session: Session,
+  candidate: Candidate,
+  { items }: Content<T>,
+  { taken, tokens, broken, removes, rewrites, ...grasp }: Grasp,
+  version: number,
+): Claim<T> {
+  return new Claim<T>({
+    ...spec,
+    ...grasp,
+    session,
+    path: candidate.path,
+    stored: taken,
+    items: items.slice(0, taken.payloads.length),
+    ids: tokens.map((own) => taken.notes.k ?? candidate.id ?? own),
+    tokens,
+    version: version + (rewrites ? 1 : 0),
+    removed: removes,
+    buried: removes ? broken.map(([index]) => index) : [],
+  })
 }
 
 async function bury<T>({ zk }: GrabSpec<T>, claim: Claim<T>, index: number, error: Error): Promise<void> {
@@ -184,7 +234,7 @@ function ephemeral(path: string): Step {
   return { add: (transaction) => transaction.create(path, null, { mode: 'ephemeral' }) }
 }
 
-function makeClaim({ layout }: Pick<GrabSpec<unknown>, 'layout'>, path: string, note: ClaimNote): Step {
+function makeClaim(layout: Layout, path: string, note: ClaimNote): Step {
   return {
     add: (transaction) => transaction.create(path, packClaimNote(note), { mode: 'ephemeral' }),
     mend: async (failure) => {
