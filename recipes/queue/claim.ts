@@ -94,6 +94,10 @@ export class Claim<T> {
     return this.#spec.path
   }
 
+  get session(): Session {
+    return this.#spec.session
+  }
+
   idOf(index: number): string {
     return this.#spec.ids[index] ?? ''
   }

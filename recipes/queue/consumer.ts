@@ -13,18 +13,22 @@
  *   many of the next items are read ahead, and the next list too when the last one runs out. What is read is no claim: it
  *   only saves a round trip. A claim is bound to the version that was read, so what has changed since is not taken.
  * - As long as nobody is in our way claims share their transactions with acknowledgements (joint-commits.ts).
+ * - Of a pack no more is claimed than is wanted now and, at the rate of late, in the next moment (appetite.ts).
  * - A claim is never aborted, only left over: what is claimed when nobody wants it any more goes back, uncounted.
  */
 import { hasCode } from '../../src/api/errors.js'
 import type { Session, Zk } from '../../src/api/zk.js'
+import type { Timer } from '../../src/runtime/clock.js'
 import { deferred, type Deferred } from '../../src/runtime/deferred.js'
 import { quietController } from '../../src/runtime/abort.js'
 import { beforeRetry, isOver, isPassing, isUnknown } from '../kernel/failure.js'
+import { Appetite } from './appetite.js'
 import type { Claim } from './claim.js'
 import { grab, type GrabSpec } from './grab.js'
 import { JointReads } from './joint-reads.js'
 import type { Candidate, Lister } from './layout.js'
 import { ReadAhead } from './read-ahead.js'
+import { sessionTimer } from './session-timer.js'
 import { WorkWatch } from './work-watch.js'
 
 const WINDOW = 64
@@ -54,8 +58,11 @@ export class Consumer<T> {
   readonly #zk: Zk
   readonly #watch: WorkWatch
   readonly #demands: Demand<T>[] = []
-  /** Claimed, and not asked for yet: the other items of a znode that holds several. */
+  /** Claimed, and not asked for yet: other items of a znode that holds several. */
   readonly #stock: Taken<T>[] = []
+  /** Runs while there is a stock. */
+  #hold: Timer | undefined
+  readonly #appetite: Appetite
   /** Names of what is being claimed, and how many items are expected of each. */
   readonly #inFlight = new Map<string, number>()
   /** Since the last look began: its lists may still show these as free. */
@@ -69,7 +76,7 @@ export class Consumer<T> {
   #calm = 0
   #looks = 0
   #looking = false
-  /** The last list had more than it was asked for. */
+  /** The last list had more than was wanted then: there will be more when that is used up. */
   #hasMore = false
   #lastSupply = -Infinity
   #isBrisk = false
@@ -79,6 +86,7 @@ export class Consumer<T> {
     this.#spec = spec
     this.#zk = spec.zk
     this.#watch = new WorkWatch(spec.zk, spec.layout, spec.consumer)
+    this.#appetite = new Appetite(spec.zk.runtime.clock)
     this.#ahead = new ReadAhead(spec.zk, new JointReads(spec.zk))
   }
 
@@ -112,7 +120,10 @@ export class Consumer<T> {
   }
 
   #pump(): void {
-    while (this.#stock.length > 0 && this.#demands.length > 0) this.#supply(this.#stock.shift() as Taken<T>)
+    while (this.#stock.length > 0 && this.#demands.length > 0) {
+      const taken = this.#stock.shift()
+      if (taken?.claim.isHeld === true) this.#supply(taken)
+    }
     const { session } = this.#zk
     while (this.#wanted > 0 && session !== undefined) {
       const candidate = this.#pick()
@@ -161,7 +172,9 @@ export class Consumer<T> {
   }
 
   async #claim(candidate: Candidate, session: Session): Promise<void> {
-    const want = Math.min(candidate.count, this.#wanted)
+    // What is removed when it is taken could not go back to its place.
+    const extra = this.#spec.delivery === 'at-least-once' ? this.#appetite.next : 0
+    const want = Math.min(candidate.count, this.#wanted + extra)
     this.#inFlight.set(candidate.name, want)
     const front = this.#front
     try {
@@ -206,15 +219,27 @@ export class Consumer<T> {
   #supply(taken: Taken<T>): void {
     const demand = this.#demands.shift()
     this.#lastSupply = this.#zk.runtime.clock.now()
-    if (demand !== undefined) return demand.taken.resolve(taken)
+    if (demand !== undefined) {
+      this.#appetite.fed()
+      return demand.taken.resolve(taken)
+    }
     this.#stock.push(taken)
-    // Wanted again in this very turn, it stays; else it goes back.
-    this.#zk.runtime.clock.defer(() => {
+    this.#holdOn(taken.claim.session)
+  }
+
+  /** What is wanted again in this very turn stays, and so does what is likely to be in the next moment; else it goes back. */
+  #holdOn(session: Session): void {
+    const giveBack = (): void => {
+      this.#hold = undefined
       if (this.#demands.length === 0) this.#returnStock()
-    })
+    }
+    if (this.#appetite.next === 0) this.#zk.runtime.clock.defer(giveBack)
+    else this.#hold ??= sessionTimer(this.#zk, session, this.#appetite.patienceMs, giveBack)
   }
 
   #returnStock(): void {
+    this.#hold?.cancel()
+    this.#hold = undefined
     for (const { claim, index } of this.#stock.splice(0)) {
       claim.settle(index, { how: 'return', uncounted: true }).catch((error: unknown) => {
         const what = 'a claim that nobody wanted any more could not be given back; it ends with the session'
@@ -310,7 +335,7 @@ export class Consumer<T> {
       !this.#inFlight.has(name) && !tried.has(name) && !next.has(name)
     const found = candidates.filter(isNew)
     this.#candidates = found.slice(0, want)
-    this.#hasMore = found.length > want
+    this.#hasMore = found.length > enoughOf(found, this.#demands.length)
   }
 
   #answerTries(look: number): void {

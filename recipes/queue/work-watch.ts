@@ -15,6 +15,7 @@ import type { Session, WatchListener, Zk } from '../../src/api/zk.js'
 import { hasCode } from '../../src/api/errors.js'
 import { joinPath } from '../../src/api/path.js'
 import { abortable, onAbort } from '../../src/runtime/abort.js'
+import type { Timer } from '../../src/runtime/clock.js'
 import { deferred } from '../../src/runtime/deferred.js'
 import { Attempt } from '../kernel/attempt.js'
 import { ContenderQueue } from '../kernel/contender-queue.js'
@@ -23,6 +24,7 @@ import type { Admission } from '../kernel/line.js'
 import type { Place } from '../kernel/place.js'
 import { OneShotWatch } from '../kernel/one-shot-watch.js'
 import type { Layout, Lister, Sight } from './layout.js'
+import { sessionTimer } from './session-timer.js'
 import { Watches } from './watches.js'
 
 const LOOKOUTS = 2
@@ -44,7 +46,7 @@ export class WorkWatch {
   /** Among the first in line; kept while others are faster. */
   #place: Place | undefined
   /** Runs while we have something to do and are in line yet. */
-  #linger: { cancel(): void } | undefined
+  #linger: Timer | undefined
 
   constructor(zk: Zk, layout: Layout, consumer: string) {
     this.#zk = zk
@@ -77,14 +79,7 @@ export class WorkWatch {
   leaveSoon(): void {
     const place = this.#place
     if (place === undefined || this.#linger !== undefined) return
-    const timer = this.#zk.runtime.clock.setTimer(LINGER_MS, () => this.leave())
-    const unlisten = onAbort(place.session.signal, () => timer.cancel())
-    this.#linger = {
-      cancel: () => {
-        timer.cancel()
-        unlisten()
-      },
-    }
+    this.#linger = sessionTimer(this.#zk, place.session, LINGER_MS, () => this.leave())
   }
 
   #stay(): void {
