@@ -19,7 +19,7 @@ import { Janitor } from '../kernel/janitor.js'
 import { packClaimNote } from './claim-note.js'
 import type { DeadSteps } from './dead-letters.js'
 import type { JointCommits } from './joint-commits.js'
-import type { Layout, Placement } from './layout.js'
+import type { Candidate, Layout, Placement } from './layout.js'
 import {
   claimToken,
   isPlain,
@@ -45,6 +45,8 @@ export interface ClaimSpec<T> {
   readonly token: string
   /** What is in our hands. */
   readonly stored: Stored
+  /** What was in the same pack, and is by itself now. */
+  readonly apart: readonly Candidate[]
   /** By index; undefined for what can't be decoded. */
   readonly items: readonly (T | undefined)[]
   readonly ids: readonly string[]
@@ -92,6 +94,11 @@ export class Claim<T> {
 
   get path(): string {
     return this.#spec.path
+  }
+
+  /** Others of the pack, left by themselves when this was claimed. */
+  get apart(): readonly Candidate[] {
+    return this.#spec.apart
   }
 
   get session(): Session {

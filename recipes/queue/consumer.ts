@@ -65,6 +65,10 @@ export class Consumer<T> {
   readonly #appetite: Appetite
   /** Names of what is being claimed, and how many items are expected of each. */
   readonly #inFlight = new Map<string, number>()
+  /** Claims under way that take packs apart: what is left of those comes next. */
+  #partings = 0
+  /** What goes back just now: a list that is to show it waits for that. */
+  readonly #returns = new Set<Promise<void>>()
   /** Since the last look began: its lists may still show these as free. */
   #tried = new Set<string>()
   #candidates: Candidate[] = []
@@ -122,15 +126,16 @@ export class Consumer<T> {
   #pump(): void {
     while (this.#stock.length > 0 && this.#demands.length > 0) {
       const taken = this.#stock.shift()
+      if (this.#stock.length === 0) this.#letGo()
       if (taken?.claim.isHeld === true) this.#supply(taken)
     }
     const { session } = this.#zk
-    while (this.#wanted > 0 && session !== undefined) {
+    while (this.#wanted > 0 && session !== undefined && this.#partings === 0) {
       const candidate = this.#pick()
       if (candidate === undefined) break
       void this.#claim(candidate, session)
     }
-    if (this.#wanted > 0 && !this.#looking) void this.#lookOn()
+    if (this.#wanted > 0 && !this.#looking && this.#partings === 0) void this.#lookOn()
     else if (session !== undefined) this.#prepare(session)
     // A try was not answered while a claim was under way that might have been for it.
     if (this.#inFlight.size === 0 && this.#demands.some(({ patience }) => patience === 'try'))
@@ -176,6 +181,8 @@ export class Consumer<T> {
     const extra = this.#spec.delivery === 'at-least-once' ? this.#appetite.next : 0
     const want = Math.min(candidate.count, this.#wanted + extra)
     this.#inFlight.set(candidate.name, want)
+    const parting = want < candidate.count ? 1 : 0
+    this.#partings += parting
     const front = this.#front
     try {
       const { acks, claims } = this.#spec
@@ -186,11 +193,13 @@ export class Consumer<T> {
         reading,
       })
       this.#inFlight.delete(candidate.name)
+      this.#partings -= parting
       this.#tried.add(candidate.name)
       if (claim === 'beaten') this.#beaten(front)
       else if (typeof claim !== 'string') this.#won(claim)
     } catch (error) {
       this.#inFlight.delete(candidate.name)
+      this.#partings -= parting
       if (!isOver(session, error) && !isUnknown(error) && !isPassing(error)) this.#fail(error)
     }
     this.#pump()
@@ -211,6 +220,7 @@ export class Consumer<T> {
     }
     this.#watch.leaveSoon()
     if (!claim.isHeld) return
+    this.#run.unshift(...claim.apart)
     if (claim.items.length > 0) for (const index of claim.atWork) this.#supply({ claim, index })
     // A znode of Curator's without items in it.
     else void claim.settle(0, { how: 'ack' }).catch(() => undefined)
@@ -237,14 +247,29 @@ export class Consumer<T> {
     else this.#hold ??= sessionTimer(this.#zk, session, this.#appetite.patienceMs, giveBack)
   }
 
-  #returnStock(): void {
+  #letGo(): void {
     this.#hold?.cancel()
     this.#hold = undefined
-    for (const { claim, index } of this.#stock.splice(0)) {
-      claim.settle(index, { how: 'return', uncounted: true }).catch((error: unknown) => {
-        const what = 'a claim that nobody wanted any more could not be given back; it ends with the session'
-        if (!hasCode(error, 'LOCK_LOST')) this.#zk.logger.warn({ path: claim.path, error }, what)
-      })
+  }
+
+  #returnStock(): void {
+    this.#letGo()
+    if (this.#stock.length === 0) return
+    // Their places are in front of what was listed.
+    this.#candidates = []
+    this.#run = []
+    for (const taken of this.#stock.splice(0)) {
+      const done = this.#return(taken).finally(() => this.#returns.delete(done))
+      this.#returns.add(done)
+    }
+  }
+
+  async #return({ claim, index }: Taken<T>): Promise<void> {
+    try {
+      await claim.settle(index, { how: 'return', uncounted: true })
+    } catch (error) {
+      const what = 'a claim that nobody wanted any more could not be given back; it ends with the session'
+      if (!hasCode(error, 'LOCK_LOST')) this.#zk.logger.warn({ path: claim.path, error }, what)
     }
   }
 
@@ -327,6 +352,7 @@ export class Consumer<T> {
     }
     if (this.#demands.some(({ patience }) => patience === 'try'))
       await this.#zk.sync(layout.own, { generation })
+    await Promise.all(this.#returns)
     const want = Math.max(WINDOW, this.#demands.length * Math.max(2, this.#front))
     const tried = (this.#tried = new Set())
     const { candidates } = await layout.look(list, want)

@@ -22,7 +22,7 @@ import { Claim, type ClaimSpec } from './claim.js'
 import { claimToken } from './settlement.js'
 import type { ItemCodec } from '../kernel/codec.js'
 import { packClaimNote, type ClaimNote } from './claim-note.js'
-import type { Candidate, Layout } from './layout.js'
+import type { Apart, Candidate, Layout } from './layout.js'
 import type { Stored } from './stored.js'
 import type { DeadSteps } from './dead-letters.js'
 import type { JointCommits } from './joint-commits.js'
@@ -75,7 +75,11 @@ export async function grab<T>(
     const commit = await commits.commit(session, {
       bytes: found.node.data.length + CLAIM_BYTES * (1 + apart.length),
       isLost: async (limits) => (await zk.exists(claimPath, limits)) !== undefined,
-      steps: async () => [...claims, ...apart, ...(removes ? await removalSteps(spec, grasp) : [])],
+      steps: async () => [
+        ...claims,
+        ...apart.map(({ step }) => step),
+        ...(removes ? await removalSteps(spec, grasp) : []),
+      ],
       wasApplied: async (limits) => (await claimToken(zk, claimPath, limits)) === token,
     })
     if (commit.how === 'over') return 'session-over'
@@ -119,8 +123,8 @@ interface Grasp {
   /** With one more attempt counted. */
   readonly taken: Stored
   readonly tokens: readonly string[]
-  /** The steps that put the others by themselves. */
-  readonly apart: readonly Step[]
+  /** The others, which are put by themselves. */
+  readonly apart: readonly Apart[]
   /** Of those that are taken: what can't be decoded, by index. */
   readonly broken: readonly (readonly [number, Error])[]
   readonly removes: boolean
@@ -152,7 +156,7 @@ function graspOf<T>(
     guardPath: numbers !== undefined && count > 1 && !removes ? joinPath(path, token) : undefined,
     taken,
     tokens: taken.payloads.map((_, index) => layout.tokenOf(name, taken, index)),
-    apart: others.filter((step) => step !== undefined),
+    apart: others.filter((each) => each !== undefined),
     broken: [...errors].filter(([index]) => index < Math.max(1, count)),
     removes,
     rewrites: layout.keepsNotes && count > 0 && !removes,
@@ -198,7 +202,7 @@ function claimOf<T>(
   session: Session,
   candidate: Candidate,
   { items }: Content<T>,
-  { taken, tokens, broken, removes, rewrites, ...grasp }: Grasp,
+  { taken, tokens, broken, removes, rewrites, apart, ...grasp }: Grasp,
   version: number,
 ): Claim<T> {
   return new Claim<T>({
@@ -207,6 +211,7 @@ function claimOf<T>(
     session,
     path: candidate.path,
     stored: taken,
+    apart: apart.map(({ candidate: each }) => each),
     items: items.slice(0, taken.payloads.length),
     ids: tokens.map((own) => taken.notes.k ?? candidate.id ?? own),
     tokens,

@@ -44,6 +44,13 @@ export interface Sight {
 /** Lists children; undefined if the znode does not exist. `stays`: it is to exist while somebody waits for children. */
 export type Lister = (path: string, stays?: boolean) => Promise<Children | undefined>
 
+/** An item of a pack that is put by itself. */
+export interface Apart {
+  readonly step: Step
+  /** It, from then on. */
+  readonly candidate: Candidate
+}
+
 export interface Layout {
   /** Parent of what is ours alone: marks of what was put, the line of idle consumers. */
   readonly own: string
@@ -52,7 +59,7 @@ export interface Layout {
   /** A claim is counted in the item itself, which so has a version for each claim. */
   readonly keepsNotes: boolean
   /** Puts one item of a pack by itself, in the pack's place. Undefined: there are no packs. */
-  readonly apart: ((path: string, number: number, notes: Notes, payload: Buffer) => Step) | undefined
+  readonly apart: ((path: string, number: number, notes: Notes, payload: Buffer) => Apart) | undefined
   /** Other consumers honour our claims, so that an item can stay until it is acknowledged. */
   readonly isClaimable: boolean
   look(list: Lister, want: number): Promise<Sight>

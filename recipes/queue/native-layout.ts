@@ -146,10 +146,12 @@ export class NativeLayout implements Layout {
   }
 
   readonly apart: Layout['apart'] = (path, number, notes, payload) => {
-    const own = joinPath(parentOf(path), apartName(nameOf(path), number))
+    const name = apartName(nameOf(path), number)
+    const own = joinPath(parentOf(path), name)
     const data = packEnvelope({ notes, payloads: [payload] })
     const { acl } = this.#spec
-    return { add: (transaction) => transaction.create(own, data, { ...(acl && { acl }) }) }
+    const step: Step = { add: (transaction) => transaction.create(own, data, { ...(acl && { acl }) }) }
+    return { step, candidate: { path: own, name, count: 1 } }
   }
 
   async putSteps(entries: readonly Entry[]): Promise<Step[]> {

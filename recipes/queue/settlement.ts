@@ -113,8 +113,9 @@ function apartSteps(
 ): Step[] {
   const { apart } = layout
   if (apart === undefined) return []
-  return items.map(({ index, notes }) =>
-    apart(path, stored.numbers?.[index] ?? index, notes, stored.payloads[index] ?? Buffer.alloc(0)),
+  return items.map(
+    ({ index, notes }) =>
+      apart(path, stored.numbers?.[index] ?? index, notes, stored.payloads[index] ?? Buffer.alloc(0)).step,
   )
 }
 

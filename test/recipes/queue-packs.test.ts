@@ -1,7 +1,7 @@
 /** Items that are put at the same time share a znode, a pack. */
 import { DelayQueue, IdQueue, PriorityQueue, Queue, Worker, type Client } from 'latchkey'
 import { describe, expect, test } from 'vitest'
-import { EXPIRY_MS } from './cluster.js'
+import { EXPIRY_MS, requestsOf } from './cluster.js'
 import { expectNoItems, itemsOf, numbers, pathOf, takeMany, znodes } from './queue-pack-stage.js'
 import { drain, expectEmpty, JOBS, queueStage, takeOne } from './queue-stage.js'
 
@@ -229,6 +229,70 @@ describe('putting', () => {
     await expectEmpty(cluster)
   })
 })
+
+describe('who takes one after the other', () => {
+  test('with four hands: claims what they are likely to want next along with what they want', async () => {
+    await using stage = await queueStage(1)
+    const { cluster, zks } = stage
+    const queue = new Queue<number>(zks[0]!, JOBS)
+    await cluster.until(queue.putMany(numbers(160)))
+    const seen = requestsOf(cluster, zks[0]!)
+    const hands = numbers(4).map(async () => takeInTurn(queue, 40))
+    const taken = await cluster.until(Promise.all(hands))
+    expect(taken.flat().sort((a, b) => a - b)).toEqual(numbers(160))
+    for (const items of taken) expect(items).toEqual(items.toSorted((a, b) => a - b))
+    expect(seen.filter((operation) => operation === 'multi').length).toBeLessThan(80)
+    await expectEmpty(cluster)
+  })
+
+  test('and then takes no more gives the rest back, in its place and uncounted', async () => {
+    await using stage = await queueStage(2)
+    const { cluster, zks } = stage
+    const queue = new Queue<number>(zks[0]!, JOBS)
+    await cluster.until(queue.putMany(numbers(80)))
+    expect(await cluster.until(takeInTurn(queue, 50))).toEqual(numbers(50))
+    await cluster.pass(40)
+    expect((await cluster.children(`${JOBS}/claims`)) ?? []).toEqual([])
+    const other = new Queue<number>(zks[1]!, JOBS)
+    const rest = await takeMany(cluster, other, 30)
+    expect(itemsOf(rest)).toEqual(numbers(80).slice(50))
+    expect(new Set(rest.map(({ attempt }) => attempt))).toEqual(new Set([1]))
+    await cluster.until(Promise.all(rest.map(async (delivery) => delivery.ack())))
+    await expectEmpty(cluster)
+  })
+
+  test('and loses its session meanwhile: what was claimed for later comes again', async () => {
+    await using stage = await queueStage(2)
+    const { cluster, zks } = stage
+    const queue = new Queue<number>(zks[0]!, JOBS)
+    await cluster.until(queue.putMany(numbers(80)))
+    await cluster.until(takeInTurn(queue, 50))
+    cluster.control.expireSession(zks[0]!.session!.id)
+    const next = await cluster.until(queue.take())
+    const [end] = await cluster.until(Promise.allSettled([next.ack()]))
+    await cluster.pass(EXPIRY_MS)
+    const rest = await cluster.until(drain(new Queue<number>(zks[1]!, JOBS)))
+    // Handed out before the client could know, it is refused; else it is of the next session.
+    expect(rest).toEqual(
+      numbers(80)
+        .slice(50)
+        .filter((item) => end.status === 'rejected' || item !== next.item),
+    )
+  })
+})
+
+/** As a worker does: the next is taken while the last acknowledgement is under way. */
+async function takeInTurn(queue: Queue<number>, count: number): Promise<number[]> {
+  const items: number[] = []
+  let acked = Promise.resolve()
+  for await (const delivery of queue) {
+    await acked
+    acked = delivery.ack()
+    if (items.push(delivery.item) === count) break
+  }
+  await acked
+  return items
+}
 
 test('workers with one hand each share a pack', async () => {
   await using stage = await queueStage(4)
