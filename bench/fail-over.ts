@@ -10,7 +10,7 @@ import { DisposableList } from './disposable-list.js'
 import { launchesFor } from './launches.js'
 import type { BenchOptions } from './options.js'
 import { PeerProcess } from './peer-process.js'
-import type { Run, Sample } from './records.js'
+import { timedOnce, type Run } from './records.js'
 import { makeRoot } from './root.js'
 import { interleaved } from './run.js'
 import type { Launch } from './subjects/subject.js'
@@ -31,27 +31,10 @@ export async function runFailOver(options: BenchOptions): Promise<Run> {
     house: stack.add(new House(zk, launch, firstServer(target), root.path, `election-${index}`)),
   }))
   const samples = await interleaved('fail-over', houses, options, async ({ subject, house }, round) =>
-    sampleOf(subject, round, await house.fall()),
+    timedOnce('fail-over', subject, round, await house.fall()),
   )
   const header = await headerOf(options, { servers: target.description, versions, missing, load })
   return { header, samples, gaps: [], counts: [], weights: [] }
-}
-
-function sampleOf(subject: string, round: number, elapsedMs: number): Sample {
-  return {
-    kind: 'sample',
-    scenario: 'fail-over',
-    subject,
-    round,
-    operations: 1,
-    elapsedMs,
-    cpuMs: 0,
-    p50Us: elapsedMs * 1e3,
-    p99Us: elapsedMs * 1e3,
-    opsPerSecond: 1e3 / elapsedMs,
-    cpuUs: 0,
-    requests: 0,
-  }
 }
 
 /** A leader and its successors. */

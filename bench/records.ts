@@ -17,6 +17,24 @@ export interface Sample extends Measured {
   readonly requests: number
 }
 
+/** A sample of one operation that was timed from outside: no CPU, no requests are known of it. */
+export function timedOnce(scenario: string, subject: string, round: number, elapsedMs: number): Sample {
+  return {
+    kind: 'sample',
+    scenario,
+    subject,
+    round,
+    operations: 1,
+    elapsedMs,
+    cpuMs: 0,
+    p50Us: elapsedMs * 1e3,
+    p99Us: elapsedMs * 1e3,
+    opsPerSecond: 1e3 / elapsedMs,
+    cpuUs: 0,
+    requests: 0,
+  }
+}
+
 /** Why a subject has no samples of a scenario. */
 export interface Gap {
   readonly kind: 'gap'

@@ -10,7 +10,7 @@ import { DisposableList } from './disposable-list.js'
 import { headerOf, loadNow } from './header.js'
 import type { BenchOptions } from './options.js'
 import { packageFolder } from './paths.js'
-import type { Run, Sample } from './records.js'
+import { timedOnce, type Run, type Sample } from './records.js'
 import { makeRoot } from './root.js'
 import { interleaved, runScenarios } from './run.js'
 import { latchkey } from './subjects/latchkey.js'
@@ -87,33 +87,16 @@ async function startTimes(kinds: readonly Kind[], options: BenchOptions): Promis
       if (name === 'embedded server') {
         const { callMs, importMs } = await embeddedStart()
         return [
-          startSample(name, round, callMs),
-          startSample(`${name}, import included`, round, importMs + callMs),
+          timedOnce('server-start', name, round, callMs),
+          timedOnce('server-start', `${name}, import included`, round, importMs + callMs),
         ]
       }
       const begun = performance.now()
       await using _ = await start()
-      return [startSample(name, round, performance.now() - begun)]
+      return [timedOnce('server-start', name, round, performance.now() - begun)]
     },
   )
   return rounds.flat()
-}
-
-function startSample(subject: string, round: number, elapsedMs: number): Sample {
-  return {
-    kind: 'sample',
-    scenario: 'server-start',
-    subject,
-    round,
-    operations: 1,
-    elapsedMs,
-    cpuMs: 0,
-    p50Us: elapsedMs * 1e3,
-    p99Us: elapsedMs * 1e3,
-    opsPerSecond: 1e3 / elapsedMs,
-    cpuUs: 0,
-    requests: 0,
-  }
 }
 
 async function embeddedStart(): Promise<{ importMs: number; callMs: number }> {
