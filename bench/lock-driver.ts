@@ -1,6 +1,6 @@
 /** A subject that knows locks and no znodes. */
+import type { MutexWorkload } from './subjects/recipes.js'
 import type { Done, Driver } from './subjects/subject.js'
-import type { MutexWorkload } from './workloads.js'
 
 export function lockDriver({ prepare, close }: MutexWorkload & Pick<Driver, 'close'>): Driver {
   const refuse = (done: Done): void => done(new Error('it knows locks only'))

@@ -1,17 +1,6 @@
 /** The work of the benches of queues, counters and barriers. */
+import type { BarrierMember } from './subjects/recipes.js'
 import { pump, type Workload } from './workloads.js'
-
-export type QueueWorkload = (path: string) => Promise<PreparedQueue>
-export interface PreparedQueue {
-  /** Resolves once it is durable. */
-  put(data: Buffer): Promise<void>
-  /** Takes and acknowledges, `takers` at a time, until the function that it gives is called. */
-  consume(takers: number, onAcked: () => void): Promise<() => Promise<void>>
-}
-
-/** A barrier for that many: the members' enterings, each giving the way to leave. */
-export type BarrierWorkload = (path: string, members: number) => Promise<readonly BarrierMember[]>
-export type BarrierMember = () => Promise<() => Promise<void>>
 
 const data = Buffer.alloc(128, 'x')
 

@@ -1,4 +1,5 @@
 /** The work itself, the same for every subject: operations kept a given number in flight, each one timed. */
+import type { PreparedMutex } from './subjects/recipes.js'
 import type { Done, Driver } from './subjects/subject.js'
 
 export interface Measured {
@@ -8,26 +9,6 @@ export interface Measured {
   readonly cpuMs: number
   readonly p50Us: number
   readonly p99Us: number
-}
-
-/** A lock on a path, ready to be used. `acquire` gives the way to release it. */
-export interface PreparedMutex {
-  acquire(): Promise<() => Promise<void>>
-}
-export interface MutexWorkload {
-  prepare(path: string): Promise<PreparedMutex>
-}
-
-/** One leads, and the next one stands by, on a session of its own. */
-export interface PreparedLeaders {
-  /** Has one stand by. */
-  standBy(): Promise<void>
-  /** The leader closes; resolves when the next one leads. */
-  handOver(): Promise<void>
-  close(): Promise<void>
-}
-export interface LeaderWorkload {
-  prepare(path: string): Promise<PreparedLeaders>
 }
 
 /** Runs `issue` `operations` times, `inFlight` at once. */

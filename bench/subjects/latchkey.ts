@@ -5,9 +5,8 @@ import { pathToFileURL } from 'node:url'
 import type * as Latchkey from 'latchkey'
 import type { Client, LeaderLatch as LatchClass } from 'latchkey'
 import { packageFolder } from '../paths.js'
-import type { BarrierWorkload, QueueWorkload } from '../recipe-workloads.js'
 import { launchWorker } from './node-subject.js'
-import type { MutexWorkload, PreparedLeaders } from '../workloads.js'
+import type { BarrierWorkload, MutexWorkload, PreparedLeaders, QueueWorkload } from './recipes.js'
 import type { Driver, Subject, Watcher } from './subject.js'
 
 export const latchkey: Subject = {

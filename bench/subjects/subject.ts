@@ -1,7 +1,6 @@
 /** What is measured: how to start it, and what a client written in JavaScript must be able to do. */
 import type { BenchName } from '../scenarios.js'
-import type { BarrierWorkload, QueueWorkload } from '../recipe-workloads.js'
-import type { LeaderWorkload, MutexWorkload } from '../workloads.js'
+import type { BarrierWorkload, LeaderWorkload, MutexWorkload, QueueWorkload } from './recipes.js'
 
 export type Done = (error?: unknown) => void
 
