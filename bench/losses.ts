@@ -1,4 +1,5 @@
 /** Where another client is ahead of ours: by rate, CPU or median latency. What is within the spread is said to be so. */
+import { markdownTable } from './markdown.js'
 import { reasons } from './reasons.js'
 import type { Run, Sample } from './records.js'
 import { median } from './statistics.js'
@@ -47,12 +48,15 @@ function lossTo(
 
 export function lossesText(losses: readonly Loss[]): string {
   if (losses.length === 0) return 'Nowhere in these runs.'
-  return [
-    '| scenario | peer | in | ours ÷ theirs | in every round | why |',
-    '| --- | --- | --- | ---: | --- | --- |',
-    ...losses.map(
-      ({ scenario, peer, what, ratio, withinSpread, why }) =>
-        `| ${scenario} | ${peer} | ${what} | ${ratio.toFixed(2)} | ${withinSpread ? 'no: within the spread' : 'yes'} | ${why} |`,
-    ),
-  ].join('\n')
+  return markdownTable(
+    ['scenario', 'peer', 'in', 'ours ÷ theirs:', 'in every round', 'why'],
+    losses.map(({ scenario, peer, what, ratio, withinSpread, why }) => [
+      scenario,
+      peer,
+      what,
+      ratio.toFixed(2),
+      withinSpread ? 'no: within the spread' : 'yes',
+      why,
+    ]),
+  )
 }

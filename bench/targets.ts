@@ -1,4 +1,5 @@
 /** What was promised, and whether a run keeps it. */
+import { markdownTable } from './markdown.js'
 import { promised, type Promised } from './promises.js'
 import type { Sample } from './records.js'
 import { ratios } from './table.js'
@@ -53,12 +54,14 @@ export function unmeasured(verdicts: readonly Verdict[]): string[] {
 
 export function verdictsText(verdicts: readonly Verdict[]): string {
   if (verdicts.length === 0) return ''
-  return [
-    '| scenario | what | target | measured | met |',
-    '| --- | --- | --- | --- | --- |',
-    ...verdicts.map(
-      ({ scenario, what, target, measured, met, sure }) =>
-        `| ${scenario} | ${what} | ${target} | ${measured} | ${met ? 'yes' : '**no**'}${sure ? '' : ', within the spread'} |`,
-    ),
-  ].join('\n')
+  return markdownTable(
+    ['scenario', 'what', 'target', 'measured', 'met'],
+    verdicts.map(({ scenario, what, target, measured, met, sure }) => [
+      scenario,
+      what,
+      target,
+      measured,
+      `${met ? 'yes' : '**no**'}${sure ? '' : ', within the spread'}`,
+    ]),
+  )
 }

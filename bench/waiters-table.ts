@@ -1,6 +1,20 @@
 /** What a hand-over costs as the waiters grow, as Markdown. */
+import { markdownTable } from './markdown.js'
 import type { Count } from './records.js'
 import { round } from './table.js'
+
+const TITLES = [
+  'what',
+  'waiters:',
+  'hand-overs:',
+  'wake-ups per release:',
+  'requests per hand-over:',
+  'requests to queue up:',
+  'bytes per hand-over:',
+  'bytes to queue up:',
+  'p50 µs:',
+  'p99 µs:',
+]
 
 const count = (value: number | undefined): string => (value === undefined ? '' : value.toFixed(2))
 const whole = (value: number | undefined): string => (value === undefined ? '' : round(value))
@@ -18,9 +32,5 @@ export function waitersText(counts: readonly Count[]): string {
     whole(each.p50Us),
     whole(each.p99Us),
   ])
-  return [
-    '| what | waiters | hand-overs | wake-ups per release | requests per hand-over | requests to queue up | bytes per hand-over | bytes to queue up | p50 µs | p99 µs |',
-    '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
-    ...rows.map((cells) => `| ${cells.join(' | ')} |`),
-  ].join('\n')
+  return markdownTable(TITLES, rows)
 }

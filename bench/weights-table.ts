@@ -1,4 +1,5 @@
 /** What sessions and watches weigh, as Markdown. */
+import { markdownTable } from './markdown.js'
 import type { Weight } from './records.js'
 import type { Weighing } from './weighings.js'
 import { median, spread } from './statistics.js'
@@ -10,13 +11,8 @@ export function weightsText(weighing: Weighing, weights: readonly Weight[]): str
     const each = mine.filter(({ subject }) => subject === name).map(({ bytes, count }) => bytes / count)
     const kib = median(each) / 1024
     const all = (kib * weighing.per) / 1024
-    return `| ${name} | ${kib.toFixed(1)} | ${all.toFixed(1)} | ${(spread(each) * 100).toFixed(0)}% |`
+    return [name, kib.toFixed(1), all.toFixed(1), `${(spread(each) * 100).toFixed(0)}%`]
   })
-  return [
-    `#### ${weighing.title}`,
-    '',
-    `| subject | KiB each | MiB per ${weighing.per.toLocaleString('en')} | spread |`,
-    '| --- | ---: | ---: | ---: |',
-    ...rows,
-  ].join('\n')
+  const titles = ['subject', 'KiB each:', `MiB per ${weighing.per.toLocaleString('en')}:`, 'spread:']
+  return `#### ${weighing.title}\n\n${markdownTable(titles, rows)}`
 }
