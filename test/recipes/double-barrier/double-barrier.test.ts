@@ -1,29 +1,10 @@
-import { DoubleBarrier, type BarrierPass, type Client, type DoubleBarrierOptions } from 'latchkey'
+import { DoubleBarrier, type BarrierPass } from 'latchkey'
 import { describe, expect, test } from 'vitest'
-import { Cluster, EXPIRY_MS } from '../cluster.js'
+import { watched } from '../../support/world.js'
+import { EXPIRY_MS } from '../cluster.js'
+import { PATH, stage } from './stage.js'
 
-const PATH = '/app/barrier'
 const dialects = ['native', 'curator', 'kazoo'] as const
-
-async function stage(
-  clients: number,
-  options: DoubleBarrierOptions,
-): Promise<{ cluster: Cluster; zks: Client[]; barriers: DoubleBarrier[] } & AsyncDisposable> {
-  const cluster = await Cluster.start()
-  const zks: Client[] = []
-  for (let i = 0; i < clients; i++) zks.push(await cluster.client())
-  await cluster.until(zks[0]!.ensurePath(PATH, { mode: 'container' }))
-  const barriers = zks.map((zk) => new DoubleBarrier(zk, PATH, options))
-  return { cluster, zks, barriers, [Symbol.asyncDispose]: async () => cluster[Symbol.asyncDispose]() }
-}
-
-/** Whether it has settled; a rejection is only looked at by whoever awaits it. */
-function watched<T>(promise: Promise<T>): { readonly promise: Promise<T>; settled: boolean } {
-  const state = { promise, settled: false }
-  const settle = (): void => void (state.settled = true)
-  promise.then(settle, settle)
-  return state
-}
 
 describe.each(dialects)('%s', (dialect) => {
   test('nobody enters before all are there, nobody leaves before all are done', async () => {

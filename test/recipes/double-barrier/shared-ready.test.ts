@@ -1,34 +1,11 @@
 /** What Curator's and kazoo's layouts leave open, and members of ours do not; and whom no layout of ours counts. */
-import { DoubleBarrier, Perms, type Acl, type Client } from 'latchkey'
+import { Perms } from 'latchkey'
 import { describe, expect, test } from 'vitest'
-import { Cluster, EXPIRY_MS } from '../cluster.js'
+import { watched } from '../../support/world.js'
+import { EXPIRY_MS } from '../cluster.js'
+import { PATH, stage } from './stage.js'
 
-const PATH = '/app/barrier'
 const READY = `${PATH}/ready`
-
-async function stage(
-  clients: number,
-  options: {
-    readonly members: number
-    readonly dialect: 'native' | 'curator' | 'kazoo'
-    readonly acl?: readonly Acl[]
-  },
-): Promise<{ cluster: Cluster; zks: Client[]; barriers: DoubleBarrier[] } & AsyncDisposable> {
-  const cluster = await Cluster.start()
-  const zks: Client[] = []
-  for (let i = 0; i < clients; i++) zks.push(await cluster.client())
-  const { acl } = options
-  await cluster.until(zks[0]!.ensurePath(PATH, { mode: 'container', ...(acl && { acl }) }))
-  const barriers = zks.map((zk) => new DoubleBarrier(zk, PATH, options))
-  return { cluster, zks, barriers, [Symbol.asyncDispose]: async () => cluster[Symbol.asyncDispose]() }
-}
-
-function watched<T>(promise: Promise<T>): { readonly promise: Promise<T>; settled: boolean } {
-  const state = { promise, settled: false }
-  const settle = (): void => void (state.settled = true)
-  promise.then(settle, settle)
-  return state
-}
 
 describe.each(['curator', 'kazoo'] as const)('%s', (dialect) => {
   test('a member that vanishes between the list and the making of `ready` lets nobody in', async () => {
