@@ -60,8 +60,8 @@ export class Consumer<T> {
   readonly #demands: Demand<T>[] = []
   /** Claimed, and not asked for yet: other items of a znode that holds several. */
   readonly #stock: Taken<T>[] = []
-  /** Runs while there is a stock. */
-  #hold: Timer | undefined
+  /** Runs while there is a stock, unless its session ends. */
+  #hold: { readonly session: Session; readonly timer: Timer } | undefined
   readonly #appetite: Appetite
   /** Names of what is being claimed, and how many items are expected of each. */
   readonly #inFlight = new Map<string, number>()
@@ -243,12 +243,14 @@ export class Consumer<T> {
       this.#hold = undefined
       if (this.#demands.length === 0) this.#returnStock()
     }
-    if (this.#appetite.next === 0) this.#zk.runtime.clock.defer(giveBack)
-    else this.#hold ??= sessionTimer(this.#zk, session, this.#appetite.patienceMs, giveBack)
+    if (this.#appetite.next === 0) return this.#zk.runtime.clock.defer(giveBack)
+    if (this.#hold?.session === session) return
+    this.#letGo()
+    this.#hold = { session, timer: sessionTimer(this.#zk, session, this.#appetite.patienceMs, giveBack) }
   }
 
   #letGo(): void {
-    this.#hold?.cancel()
+    this.#hold?.timer.cancel()
     this.#hold = undefined
   }
 

@@ -279,6 +279,21 @@ describe('who takes one after the other', () => {
         .filter((item) => end.status === 'rejected' || item !== next.item),
     )
   })
+
+  test('gives back what it does not come for in its next session, too', async () => {
+    await using stage = await queueStage(2)
+    const { cluster, zks } = stage
+    const queue = new Queue<number>(zks[0]!, JOBS)
+    await cluster.until(queue.putMany(numbers(160)))
+    await cluster.until(takeInTurn(queue, 50))
+    cluster.control.expireSession(zks[0]!.session!.id)
+    await cluster.pass(EXPIRY_MS)
+    await cluster.until(takeInTurn(queue, 50))
+    await cluster.pass(100)
+    expect((await cluster.children(`${JOBS}/claims`)) ?? []).toEqual([])
+    expect(await cluster.until(drain(new Queue<number>(zks[1]!, JOBS)))).toEqual(numbers(160).slice(100))
+    await expectEmpty(cluster)
+  })
 })
 
 /** As a worker does: the next is taken while the last acknowledgement is under way. */

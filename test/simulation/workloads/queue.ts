@@ -13,8 +13,8 @@ class QueuePlay implements Play {
   readonly counted = 'deliver'
   /** A claim and a place among those that wait, of one take, and one more that is being given back: four times. */
   readonly znodesPerTask = 12
-  /** Its mark as a producer. */
-  readonly znodesPerProcess = 1
+  /** Its mark as a producer; and for some milliseconds claims on what is likely to be wanted next. */
+  readonly znodesPerProcess = 5
   readonly checkers: readonly Checker[]
   #isDrained = false
   #items = 0
@@ -27,8 +27,12 @@ class QueuePlay implements Play {
     const queue = this.#queue(task)
     // Several at a time are a pack, unless others come in between.
     const several = Array(task.below(3) === 0 ? 2 + task.below(3) : 1).keys()
-    if (task.below(2) === 0) await Promise.all(Array.from(several, async () => this.#put(task, queue)))
-    else await Promise.all(Array.from(several, async () => this.#takeAndUse(task, queue)))
+    const isPut = task.below(2) === 0
+    const calls = Array.from(several, async () =>
+      isPut ? this.#put(task, queue) : this.#takeAndUse(task, queue),
+    )
+    // None of them goes on when the turn is over.
+    for (const end of await Promise.allSettled(calls)) if (end.status === 'rejected') throw end.reason
   }
 
   async #takeAndUse(task: Task, queue: Queue<string>): Promise<void> {
