@@ -10,6 +10,7 @@
  * but for what may be refused by itself.
  */
 import { hasCode, LockLostError, TransactionError } from '../../src/api/errors.js'
+import { joinPath } from '../../src/api/path.js'
 import type { Session, Transaction, Zk } from '../../src/api/zk.js'
 import { onAbort, quietController } from '../../src/runtime/abort.js'
 import { deferred, type Deferred } from '../../src/runtime/deferred.js'
@@ -25,6 +26,7 @@ import {
   isPlain,
   notesAfter,
   planOf,
+  type Holding,
   type ItemSettlement,
   type Plan,
   type Settlement,
@@ -80,6 +82,11 @@ export class Claim<T> {
   #atWork: ReadonlySet<number>
   readonly #pending: Pending[] = []
   #settling = false
+  /** The lowest number of a pack that was given back by itself. */
+  #firstApart = Infinity
+  #guardPath: string | undefined
+  /** Indexes of items that somebody has guarded with it. */
+  readonly #guarded = new Set<number>()
   readonly #progress = new Map<number, unknown>()
   #ended = false
   #controller: AbortController | undefined
@@ -88,6 +95,7 @@ export class Claim<T> {
   constructor(spec: ClaimSpec<T>) {
     this.#spec = spec
     this.#version = spec.version
+    this.#guardPath = spec.guardPath
     this.#inside = new Set(spec.items.length === 0 ? [0] : spec.items.keys())
     this.#atWork = new Set([...this.#inside].filter((index) => !spec.buried.includes(index)))
   }
@@ -172,10 +180,11 @@ export class Claim<T> {
   }
 
   /** A check that the item is still ours, for a transaction of the caller's. */
-  guard(transaction: Transaction): unknown {
-    const { layout, path, claimPath, guardPath, removed } = this.#spec
+  guard(index: number, transaction: Transaction): unknown {
+    const { layout, path, claimPath, removed } = this.#spec
     if (removed) throw new TypeError('an item that is delivered at most once has no claim to guard with')
-    if (guardPath !== undefined) return transaction.check(guardPath)
+    this.#guarded.add(index)
+    if (this.#guardPath !== undefined) return transaction.check(this.#guardPath)
     // With notes the version is of this claim alone; else the claim itself must do.
     return layout.keepsNotes
       ? transaction.check(path, { version: this.#version })
@@ -248,12 +257,16 @@ export class Claim<T> {
   }
 
   async #commit(batch: readonly Pending[]): Promise<void> {
+    const guardPath = this.#guardPath
     const plan = planOf(
       {
         ...this.#spec,
         version: this.#version,
         inside: this.#inside,
         atWork: this.#atWork,
+        firstApart: this.#firstApart,
+        guardPath,
+        nextGuard: this.#nextGuard(batch),
         note: (atWork) => this.#note(atWork),
       },
       batch,
@@ -264,12 +277,21 @@ export class Claim<T> {
       if (plan.steps.length > 0) await this.#apply(batch, plan)
     } catch (error) {
       this.#ended = false
+      this.#guardPath = guardPath
       throw error
     }
     this.#inside = plan.inside
+    this.#firstApart = plan.firstApart
     this.#atWork = plan.atWork
     if (plan.rewrites) this.#version++
     if (isLast) this.#stopListening()
+  }
+
+  #nextGuard(batch: readonly ItemSettlement[]): Holding['nextGuard'] {
+    if (!batch.some(({ index }) => this.#guarded.has(index))) return undefined
+    const { zk, path: item } = this.#spec
+    const path = joinPath(item, zk.runtime.random.uuid())
+    return { path, used: () => (this.#guardPath = path) }
   }
 
   async #apply(batch: readonly Pending[], { steps: own, wasApplied }: Plan): Promise<void> {

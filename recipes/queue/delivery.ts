@@ -74,7 +74,7 @@ export class Delivery<T> implements AsyncDisposable {
     transaction: Transaction<R>,
   ): Transaction<readonly [...R, CheckResult]> {
     if (this.#settled !== undefined) throw new TypeError(`${this.id} was settled`)
-    return this.#taken.claim.guard(transaction as unknown as Transaction) as Transaction<
+    return this.#taken.claim.guard(this.#taken.index, transaction as unknown as Transaction) as Transaction<
       readonly [...R, CheckResult]
     >
   }

@@ -37,6 +37,10 @@ export interface Holding {
   readonly inside: ReadonlySet<number>
   /** Indexes of items that somebody here is still at work on. */
   readonly atWork: ReadonlySet<number>
+  /** The lowest number that was given back by itself before. */
+  readonly firstApart: number
+  /** Of somebody's settlement who has guarded: what the others guard with from now on. */
+  readonly nextGuard: { readonly path: string; readonly used: () => void } | undefined
   /** What the claim says while those are at work. */
   readonly note: (atWork: readonly number[]) => string
 }
@@ -47,6 +51,7 @@ export interface Plan {
   readonly wasApplied: Intent['wasApplied']
   readonly inside: ReadonlySet<number>
   readonly atWork: ReadonlySet<number>
+  readonly firstApart: number
   /** The znode is written, and its version is the next. */
   readonly rewrites: boolean
 }
@@ -58,23 +63,32 @@ export function isPlain(settlement: Settlement): boolean {
 
 /** @param batch - one, or several that are plain. */
 export function planOf(holding: Holding, batch: readonly ItemSettlement[]): Plan {
-  const { layout, stored, path, claimPath, guardPath, version } = holding
+  const { layout, stored, path, claimPath, version } = holding
   const atWork = without(holding.atWork, batch)
   const isLast = atWork.size === 0
   const returned = batch
     .filter(({ settlement }) => settlement.how === 'return')
     .map(({ index, settlement }) => ({ index, notes: notesAfter(stored.notes, settlement) }))
-  const goesApart = stored.numbers !== undefined && !(isLast && areAlike(returned))
+  const numbers = returned.map(({ index }) => stored.numbers?.[index] ?? index)
+  // What stays in the pack comes before all that is by itself.
+  const mayStay = isLast && areAlike(returned) && Math.max(...numbers) < holding.firstApart
+  const goesApart = stored.numbers !== undefined && !mayStay
   const apart = goesApart ? returned : []
+  const firstApart = Math.min(holding.firstApart, ...(goesApart ? numbers : []))
   const gone = [...batch.filter(({ settlement }) => settlement.how !== 'return'), ...apart]
   const inside = without(holding.inside, gone)
   const removes = inside.size === 0
   const rewrites = !removes && (gone.length > 0 || (layout.keepsNotes && isLast))
-  const after = { inside, atWork, rewrites, wasApplied: wasAppliedBy(holding, { removes, rewrites }) }
+  const after = {
+    inside,
+    atWork,
+    firstApart,
+    rewrites,
+    wasApplied: wasAppliedBy(holding, { removes, rewrites }),
+  }
   // Of a format without packs what is given back waits for the others in its znode.
   if (!isLast && gone.length === 0) return { ...after, steps: [] }
-  const steps: Step[] = []
-  if (isLast && guardPath !== undefined) steps.push(guardStep(guardPath, claimPath))
+  const steps = guardSteps(holding, isLast)
   if (removes) steps.push({ add: (transaction) => transaction.delete(path, { version }) })
   else if (rewrites) {
     const notes = (isLast && !goesApart ? returned[0]?.notes : undefined) ?? stored.notes
@@ -86,6 +100,20 @@ export function planOf(holding: Holding, batch: readonly ItemSettlement[]): Plan
   if (removes && batch.every(({ settlement }) => settlement.how !== 'delay'))
     steps.push(...layout.removalSteps(stored.notes))
   return { ...after, steps: [...steps, ...apartSteps(holding, apart)] }
+}
+
+/** It goes with the claim; and with an item that was guarded, as the others would hold it up. */
+function guardSteps({ guardPath, claimPath, nextGuard }: Holding, isLast: boolean): Step[] {
+  if (guardPath === undefined) return []
+  if (isLast) return [guardStep(guardPath, claimPath)]
+  if (nextGuard === undefined) return []
+  const { path, used } = nextGuard
+  const add: Step['add'] = (transaction) => {
+    // What is guarded from now on is sent later.
+    used()
+    transaction.create(path, null, { mode: 'ephemeral' })
+  }
+  return [guardStep(guardPath, claimPath), { add }]
 }
 
 /** Somebody may have deleted it: then nobody guards with it any more, but the claim is ours all the same. */

@@ -3,11 +3,13 @@ import type { Canary } from './canary.js'
 import { clientCanaries } from './client-canaries.js'
 import { coordinationCanaries } from './coordination-canaries.js'
 import { kernelCanaries } from './kernel-canaries.js'
+import { packCanaries } from './pack-canaries.js'
 import { recipeCanaries } from './recipe-canaries.js'
 
 export const canaries: readonly Canary[] = [
   ...kernelCanaries,
   ...recipeCanaries,
   ...coordinationCanaries,
+  ...packCanaries,
   ...clientCanaries,
 ]

@@ -55,9 +55,9 @@ export const coordinationCanaries: readonly Canary[] = [
     was: 'order of a queue; kazoo #606: sequences compared as strings',
     edits: [
       {
-        file: 'recipes/queue/native-layout.ts',
-        find: 'names.sort((a, b) => itemSequence(a) - itemSequence(b))',
-        replace: 'names.sort((a, b) => itemSequence(b) - itemSequence(a))',
+        file: 'recipes/queue/item-name.ts',
+        find: 'return itemSequence(a) - itemSequence(b)',
+        replace: 'return itemSequence(b) - itemSequence(a)',
       },
     ],
     simulation: queue,
@@ -81,7 +81,7 @@ export const coordinationCanaries: readonly Canary[] = [
     was: 'Curator: queue without lock path, delete reply lost → item never consumed',
     edits: [
       {
-        file: 'recipes/queue/claim.ts',
+        file: 'recipes/queue/settlement.ts',
         find: 'if (removes) steps.push({ add: (transaction) => transaction.delete(path, { version }) })',
         replace: 'if (removes) steps.push({ add: (transaction) => transaction.check(path, { version }) })',
       },
