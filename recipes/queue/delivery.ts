@@ -66,7 +66,8 @@ export class Delivery<T> implements AsyncDisposable {
 
   /**
    * Adds a check that the item is still ours: the transaction commits only while it is. For effects that must happen
-   * exactly once see `ack({ with })`.
+   * exactly once see `ack({ with })`. Commit it right away: of items that were put together and share a znode (`packItems`), a
+   * transaction that waits is also refused when another that was guarded is settled meanwhile.
    *
    * @throws TypeError after `ack()` or `nack()`, and at most once.
    */

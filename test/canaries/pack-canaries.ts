@@ -17,7 +17,7 @@ export const packCanaries: readonly Canary[] = [
       },
     ],
     simulation: queue,
-    unit: tests('queue-pack-settlement'),
+    unit: tests('queue-pack-edges'),
   },
   {
     name: 'guard-of-the-claim-before-stays',
@@ -66,19 +66,6 @@ export const packCanaries: readonly Canary[] = [
     unit: tests('queue-packs'),
   },
   {
-    name: 'stock-of-a-lost-session-handed-out',
-    was: `${was}; what was claimed for later is another's by now`,
-    edits: [
-      {
-        file: 'recipes/queue/consumer.ts',
-        find: 'if (taken?.claim.isHeld === true) this.#supply(taken)',
-        replace: 'if (taken !== undefined) this.#supply(taken)',
-      },
-    ],
-    simulation: queue,
-    unit: tests('queue-packs'),
-  },
-  {
     name: 'more-taken-at-most-once-than-asked-for',
     was: `${was}; who dies takes along what nobody was at work on`,
     edits: [
@@ -101,6 +88,6 @@ export const packCanaries: readonly Canary[] = [
       },
     ],
     simulation: queue,
-    unit: tests('queue-packs'),
+    unit: tests('queue-pack-edges'),
   },
 ]

@@ -1,5 +1,5 @@
 /** Queues on the run's servers: the same expectations everywhere. */
-import { DelayQueue, IdQueue, PriorityQueue, Queue, Worker } from 'latchkey'
+import { DelayQueue, IdQueue, PriorityQueue, Queue, Worker, type Delivery } from 'latchkey'
 import { expect } from 'vitest'
 import { deferred } from '../../src/runtime/deferred.js'
 import { endSession, itNeedsTransactions, recipeStage, type RecipeClient } from './recipe-stage.js'
@@ -56,6 +56,46 @@ itNeedsTransactions('an idle consumer is woken, and gets what a dead one had', a
   expect(await producer.size()).toBe(0)
   expect(await zks[0]!.exists(`${path}/effect`)).toBeDefined()
 })
+
+itNeedsTransactions(
+  'of a pack that several have claimed, what a dead one had not acknowledged comes again, and nothing else does',
+  async () => {
+    const { path, zks } = await stage(3)
+    const [one, two, three] = zks.map((zk) => new Queue<number>(zk, path)) as [
+      Queue<number>,
+      Queue<number>,
+      Queue<number>,
+    ]
+    const all = Array.from({ length: 12 }, (_, i) => i)
+    await three.putMany(all)
+    const take = async (queue: Queue<number>, count: number): Promise<Delivery<number>[]> =>
+      Promise.all(Array.from({ length: count }, async () => queue.take()))
+    const [mine, theirs] = await Promise.all([take(one, 5), take(two, 3)])
+    await mine[0]!.guard(zks[0]!.transaction().create(`${path}/guarded`)).commit()
+    await Promise.all([mine[1]!.ack(), mine[2]!.ack(), theirs[0]!.ack()])
+    await theirs[1]!.nack()
+    await zks[2]!.sync('/')
+    expect(await three.size()).toBe(9)
+    await endSession(zks[0]!)
+    await expect(mine[3]!.ack()).rejects.toMatchObject({ code: 'LOCK_LOST' })
+    const rest: number[] = []
+    // What others were about to take comes back in its own time.
+    while (rest.length < 8) {
+      const delivery = await three.take()
+      await delivery.ack()
+      rest.push(delivery.item)
+    }
+    const gone = [mine[1]!, mine[2]!, theirs[0]!, theirs[2]!].map(({ item }) => item)
+    expect(rest.sort((a, b) => a - b)).toEqual(all.filter((item) => !gone.includes(item)))
+    const late = mine[0]!.guard(zks[2]!.transaction().create(`${path}/late`))
+    await expect(late.commit()).rejects.toMatchObject({ code: 'TRANSACTION_FAILED' })
+    await theirs[2]!.ack()
+    await zks[2]!.sync('/')
+    expect(await three.size()).toBe(0)
+    expect(await three.claims()).toEqual([])
+    expect(await zks[2]!.exists(`${path}/guarded`)).toBeDefined()
+  },
+)
 
 itNeedsTransactions('attempts, delays, errors and dead letters are kept on the server', async () => {
   const { path, zks } = await stage(2)

@@ -1,9 +1,9 @@
 /** Packs where mistakes hide: found by a review, or planted (test/canaries) and not noticed by anything else. */
-import { Queue } from 'latchkey'
+import { Queue, type Client } from 'latchkey'
 import { expect, test } from 'vitest'
 import { EXPIRY_MS } from './cluster.js'
-import { itemsOf, numbers, takeMany } from './queue-pack-stage.js'
-import { drain, expectEmpty, JOBS, queueStage } from './queue-stage.js'
+import { claimOf, itemsOf, numbers, takeMany } from './queue-pack-stage.js'
+import { drain, expectEmpty, JOBS, queueStage, takeOne } from './queue-stage.js'
 
 test('what a lone consumer gives back one by one comes in its old place, whatever is left in the pack', async () => {
   await using stage = await queueStage(1)
@@ -41,11 +41,76 @@ test('at most once, and in a hurry: who dies takes along only what he was handed
   await using stage = await queueStage(2)
   const { cluster, zks } = stage
   const queue = new Queue<number>(zks[0]!, JOBS, { delivery: 'at-most-once' })
-  await cluster.until(queue.putMany(numbers(16)))
-  expect(itemsOf(await takeMany(cluster, queue, 6))).toEqual(numbers(6))
-  expect((await cluster.until(queue.take())).item).toBe(6)
+  await cluster.until(queue.putMany(numbers(48)))
+  expect(itemsOf(await takeMany(cluster, queue, 16))).toEqual(numbers(16))
+  expect((await cluster.until(queue.take())).item).toBe(16)
   cluster.control.expireSession(zks[0]!.session!.id)
   await cluster.pass(EXPIRY_MS)
-  expect(await cluster.until(drain(new Queue<number>(zks[1]!, JOBS)))).toEqual(numbers(16).slice(7))
+  expect(await cluster.until(drain(new Queue<number>(zks[1]!, JOBS)))).toEqual(numbers(48).slice(17))
+  await expectEmpty(cluster)
+})
+
+test('who lost a pack to another, and does not know it, changes nothing in it', async () => {
+  await using stage = await queueStage(2)
+  const { cluster, zks } = stage
+  const [one, two] = zks.map((zk) => new Queue<number>(zk, JOBS)) as [Queue<number>, Queue<number>]
+  await cluster.until(one.putMany(numbers(4)))
+  const taken = await takeMany(cluster, one, 4)
+  await cluster.until(zks[1]!.delete(claimOf(taken[0]!)))
+  const theirs = await takeMany(cluster, two, 4)
+  await cluster.until(theirs[3]!.ack())
+  await expect(cluster.until(taken[0]!.ack())).rejects.toMatchObject({ code: 'LOCK_LOST' })
+  await expect(cluster.until(taken[1]!.nack())).rejects.toMatchObject({ code: 'LOCK_LOST' })
+  expect(await cluster.until(one.size())).toBe(3)
+  cluster.control.expireSession(zks[1]!.session!.id)
+  await cluster.pass(EXPIRY_MS)
+  expect(await cluster.until(drain(one))).toEqual(numbers(3))
+  await expectEmpty(cluster)
+})
+
+test('what lies ready for the next take when the session ends comes again, in order', async () => {
+  await using stage = await queueStage(1)
+  const { cluster, zks } = stage
+  const [zk] = zks as [Client]
+  const queue = new Queue<number>(zk, JOBS)
+  await cluster.until(queue.putMany(numbers(48)))
+  for (const delivery of await takeMany(cluster, queue, 16)) void delivery.ack()
+  const next = await cluster.until(queue.take())
+  expect(next.item).toBe(16)
+  const claims = await cluster.children(`${JOBS}/claims`)
+  const over = new Promise((resolve) => zk.session!.signal.addEventListener('abort', resolve))
+  cluster.control.expireSession(zk.session!.id)
+  await cluster.until(over)
+  expect(claims).toHaveLength(1)
+  await expect(cluster.until(next.ack())).rejects.toMatchObject({ code: 'LOCK_LOST' })
+  for (const item of numbers(48).slice(16)) {
+    const delivery = await cluster.until(queue.take())
+    expect(delivery.item).toBe(item)
+    await cluster.until(delivery.ack())
+  }
+  await expectEmpty(cluster)
+})
+
+test('a put that is given up takes nothing out of the hands of who has its pack', async () => {
+  await using stage = await queueStage(2)
+  const { cluster, zks } = stage
+  const [producer, consumer] = zks.map((zk) => new Queue<string>(zk, JOBS)) as [Queue<string>, Queue<string>]
+  await cluster.until(producer.put('first'))
+  await cluster.until(takeOne(consumer))
+  const taking = ['a', 'b', 'c'].map(async () => consumer.take())
+  await cluster.quiet()
+  const armed = cluster.control.dropAfter({ operation: 'multi' })
+  const puts = ['a', 'b', 'c'].map(async (item) => producer.put(item, item === 'b' ? { timeoutMs: 2 } : {}))
+  const ends = Promise.allSettled(puts)
+  const taken = await cluster.until(Promise.all(taking))
+  expect((await cluster.until(ends)).map(({ status }) => status)).toEqual([
+    'fulfilled',
+    'rejected',
+    'fulfilled',
+  ])
+  expect(armed.hasFired).toBe(true)
+  await cluster.quiet()
+  expect(itemsOf(taken)).toEqual(['a', 'b', 'c'])
+  await cluster.until(Promise.all(taken.map(async (delivery) => delivery.ack())))
   await expectEmpty(cluster)
 })
