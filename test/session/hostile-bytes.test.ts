@@ -4,24 +4,12 @@ import type { Client } from 'latchkey'
 import { connectReply, getDataReply } from '../../src/protocol/records.js'
 import { seededRandom, type Random } from '../../src/runtime/random.js'
 import { OpCode } from '../../src/protocol/constants.js'
+import { STAT } from '../support/answering-peer.js'
 import { encode, eventFrame, frameOf, replyFrame, ScriptedPeer } from '../support/scripted-peer.js'
 import { holdings } from '../support/holdings.js'
 import { silent, watched, World } from '../support/world.js'
 
-const STAT = {
-  czxid: 1n,
-  mzxid: 1n,
-  ctime: 0n,
-  mtime: 0n,
-  version: 0,
-  cversion: 0,
-  aversion: 0,
-  ephemeralOwner: 0n,
-  dataLength: 3,
-  numChildren: 0,
-  pzxid: 1n,
-}
-const BODY = encode(getDataReply, { data: Buffer.from('abc'), stat: STAT })
+const BODY = encode(getDataReply, { data: Buffer.from('abc'), stat: { ...STAT, dataLength: 3 } })
 
 function int(value: number): Buffer {
   const out = Buffer.alloc(4)

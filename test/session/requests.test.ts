@@ -3,26 +3,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Client } from 'latchkey'
 import { OpCode } from '../../src/protocol/constants.js'
-import { statReply } from '../../src/protocol/records.js'
-import { encode, eventFrame, ScriptedPeer, type PeerRequest, type Script } from '../support/scripted-peer.js'
+import { ANSWER, answeringWhile, EXISTS } from '../support/answering-peer.js'
+import { eventFrame, ScriptedPeer, type PeerRequest } from '../support/scripted-peer.js'
 import { failureOf, watched, World } from '../support/world.js'
-
-const STAT = {
-  czxid: 1n,
-  mzxid: 1n,
-  ctime: 0n,
-  mtime: 0n,
-  version: 0,
-  cversion: 0,
-  aversion: 0,
-  ephemeralOwner: 0n,
-  dataLength: 0,
-  numChildren: 0,
-  pzxid: 1n,
-}
-const EXISTS = encode(statReply, { stat: STAT })
-/** Reads and writes are answered; what the test wants to see is in the peer's list. */
-const ANSWER: Script = { request: (request, peer) => peer.reply(request.xid, { body: EXISTS }) }
 
 function pathOf(request: PeerRequest): string {
   return request.body.toString('utf8', 4, 4 + request.body.readInt32BE(0))
@@ -72,11 +55,10 @@ describe('when the connection is lost', () => {
   test('reads that were in flight are sent again in order, ahead of what waits', async () => {
     await using world = new World()
     let answers = false
-    await using peer = await ScriptedPeer.start(world.network, {
-      request: (request, at) => {
-        if (answers) at.reply(request.xid, { body: EXISTS })
-      },
-    })
+    await using peer = await ScriptedPeer.start(
+      world.network,
+      answeringWhile(() => answers),
+    )
     const client = await world.client(peer.connectString)
     const calls = [client.exists('/1'), client.exists('/2'), client.exists('/3')]
     await world.pass(10)
@@ -193,11 +175,10 @@ describe('limits of a call', () => {
   test('an abort rejects with its reason at every stage, and no listener stays on the signal', async () => {
     await using world = new World()
     let answers = true
-    await using peer = await ScriptedPeer.start(world.network, {
-      request: (request, at) => {
-        if (answers) at.reply(request.xid, { body: EXISTS })
-      },
-    })
+    await using peer = await ScriptedPeer.start(
+      world.network,
+      answeringWhile(() => answers),
+    )
     const client = await world.client(peer.connectString)
     const controller = new AbortController()
     const { signal } = controller
@@ -269,11 +250,10 @@ describe('bounds', () => {
   test('pending bytes are bounded with and without a connection, and come free again', async () => {
     await using world = new World()
     let answers = false
-    await using peer = await ScriptedPeer.start(world.network, {
-      request: (request, at) => {
-        if (answers) at.reply(request.xid, { body: EXISTS })
-      },
-    })
+    await using peer = await ScriptedPeer.start(
+      world.network,
+      answeringWhile(() => answers),
+    )
     const client = await world.client(peer.connectString, { maxPendingBytes: 10_000 })
     const fill = async (): Promise<number> => {
       let made = 0

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { Reader } from '../../src/codec/reader.js'
 import { OpCode, Xid } from '../../src/protocol/constants.js'
 import { getDataReply, setWatches2Request, setWatchesRequest } from '../../src/protocol/records.js'
+import { STAT } from '../support/answering-peer.js'
 import { encode, eventFrame, replyFrame, ScriptedPeer, type PeerRequest } from '../support/scripted-peer.js'
 import { watched, World } from '../support/world.js'
 import { Ear, reconnect, setting } from './watch-setting.js'
@@ -170,22 +171,7 @@ describe('the end', () => {
 test('a reply that can not be read leaves nothing expected: a later removal reaches the server', async () => {
   await using world = new World()
   let broken = true
-  const body = encode(getDataReply, {
-    data: null,
-    stat: {
-      czxid: 1n,
-      mzxid: 1n,
-      ctime: 0n,
-      mtime: 0n,
-      version: 0,
-      cversion: 0,
-      aversion: 0,
-      ephemeralOwner: 0n,
-      dataLength: 0,
-      numChildren: 0,
-      pzxid: 1n,
-    },
-  })
+  const body = encode(getDataReply, { data: null, stat: STAT })
   const opcodes: number[] = []
   await using peer = await ScriptedPeer.start(world.network, {
     request(request, at) {

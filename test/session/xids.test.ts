@@ -1,24 +1,21 @@
 /**
  * Under which numbers requests go out. Servers match what is committed with what waits by session and xid alone
  * (CommitProcessor, ZOOKEEPER-2684): a number used again after a reconnect gets the answer to the request that had it
- * before, if that one was still on its way. Seen on three real servers: `test/conformance/sessions.test.ts`.
+ * before, if that one was still on its way. Seen on three real servers: `test/conformance/moving-session.test.ts`.
  */
 import { expect, test } from 'vitest'
 import type { ConnectOptions } from 'latchkey'
 import { Xid } from '../../src/protocol/constants.js'
-import { statReply } from '../../src/protocol/records.js'
 import type { Random } from '../../src/runtime/random.js'
-import { encode, ScriptedPeer, type Script } from '../support/scripted-peer.js'
+import { ANSWER, answeringWhile } from '../support/answering-peer.js'
+import { ScriptedPeer, type Script } from '../support/scripted-peer.js'
 import { failureOf, World } from '../support/world.js'
 
-const zeros = { version: 0, cversion: 0, aversion: 0, dataLength: 0, numChildren: 0 }
-const STAT = { czxid: 1n, mzxid: 1n, ctime: 0n, mtime: 0n, ephemeralOwner: 0n, pzxid: 1n, ...zeros }
-const EXISTS = encode(statReply, { stat: STAT })
 /** Reads and writes are answered, but for those of the path that the test loses. */
-const ANSWER: Script = {
+const ANSWER_UNLESS_LOST: Script = {
   request: (request, peer) => {
     if (request.body.includes('/lost')) peer.connection.destroy()
-    else peer.reply(request.xid, { body: EXISTS })
+    else ANSWER.request?.(request, peer)
   },
 }
 
@@ -28,7 +25,7 @@ function xidsOf(peer: ScriptedPeer): number[][] {
 
 test('they go on from one connection of a session to the next', async () => {
   await using world = new World()
-  await using peer = await ScriptedPeer.start(world.network, ANSWER)
+  await using peer = await ScriptedPeer.start(world.network, ANSWER_UNLESS_LOST)
   const client = await world.client(peer.connectString)
   await world.until(client.exists('/a'))
   for (let connection = 0; connection < 2; connection++) {
@@ -42,11 +39,10 @@ test('they go on from one connection of a session to the next', async () => {
 test('a read that is sent again gets a number of its own', async () => {
   await using world = new World()
   let answers = false
-  await using peer = await ScriptedPeer.start(world.network, {
-    request: (request, at) => {
-      if (answers) at.reply(request.xid, { body: EXISTS })
-    },
-  })
+  await using peer = await ScriptedPeer.start(
+    world.network,
+    answeringWhile(() => answers),
+  )
   const client = await world.client(peer.connectString)
   const read = client.exists('/a')
   await world.untilTrue(() => peer.last.requests.length === 1)
