@@ -55,12 +55,14 @@ export class LocalQueue {
     return queuesOf.get(zk)?.size ?? 0
   }
 
-  /** The turn if nobody has it, else undefined. */
+  /** The turn if nobody has it, else undefined. To be called in the same tick as `of`: later this queue may have left. */
   tryEnter(): LocalTurn | undefined {
-    if (this.#turn?.isLost === true) this.#turn.end()
+    if (this.#turn?.isLost === true) {
+      this.#turn.end()
+      // Without a turn it may have left: whoever comes behind us shall find this queue, not another one.
+      queuesOf.get(this.#zk)?.set(this.#key, this)
+    }
     if (this.#turn !== undefined) return undefined
-    // Without a turn it may have left: whoever comes behind us shall find this queue, not another one.
-    this.#enlist()
     return (this.#turn = new LocalTurn(this))
   }
 
@@ -116,10 +118,6 @@ export class LocalQueue {
       this.#turn = new LocalTurn(this)
       next.resolve(this.#turn)
     }
-  }
-
-  #enlist(): void {
-    queuesOf.get(this.#zk)?.set(this.#key, this)
   }
 
   #leaveIfIdle(): void {
