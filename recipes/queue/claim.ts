@@ -89,6 +89,8 @@ export class Claim<T> {
   readonly #guarded = new Set<number>()
   readonly #progress = new Map<number, unknown>()
   #ended = false
+  /** Somebody deleted it, or the item. */
+  #isLost = false
   #controller: AbortController | undefined
   #stopListening: () => void = () => undefined
 
@@ -139,10 +141,10 @@ export class Claim<T> {
     return this.#spec.layout.keepsNotes
   }
 
-  /** False if the session is known to be over. What was removed stays ours. */
+  /** False if it is known to be lost. What was removed stays ours. */
   get isHeld(): boolean {
     const { session, removed } = this.#spec
-    return removed || !session.signal.aborted
+    return removed || !(session.signal.aborted || this.#isLost)
   }
 
   /** Aborts when the claim is lost: the session is over or in doubt, or somebody deleted the claim. */
@@ -161,7 +163,7 @@ export class Claim<T> {
     const look = (): void => {
       watch = new DeletionWatch(zk, claimPath, session, (end) => {
         if (this.#ended || session.signal.aborted) return
-        if (end.how === 'gone') controller.abort(this.#lost())
+        if (end.how === 'gone') this.#lose()
         else if (isPassing(end.error)) look()
       })
     }
@@ -173,10 +175,13 @@ export class Claim<T> {
     return controller
   }
 
-  #lost(): LockLostError {
+  #lose(): LockLostError {
     const { path } = this.#spec
     const message = `lost the claim on ${path}: somebody deleted it, or the item`
-    return new LockLostError(message, 'node-deleted', { path })
+    const lost = new LockLostError(message, 'node-deleted', { path })
+    this.#isLost = true
+    this.#controller?.abort(lost)
+    return lost
   }
 
   /** A check that the item is still ours, for a transaction of the caller's. */
@@ -199,7 +204,7 @@ export class Claim<T> {
     try {
       await zk.set(claimPath, this.#note([...this.#atWork]), { generation: session.generation })
     } catch (error) {
-      if (hasCode(error, 'NO_NODE')) throw this.#lost()
+      if (hasCode(error, 'NO_NODE')) throw this.#lose()
       throw error
     }
   }
@@ -333,10 +338,8 @@ export class Claim<T> {
     const { failedIndex, failure, message } = error
     if (failedIndex >= ownSteps) return new TransactionError(message, failedIndex - ownSteps, failure)
     if (!hasCode(failure, 'NO_NODE', 'BAD_VERSION')) return failure
-    const lost = this.#lost()
-    this.#controller?.abort(lost)
     void this.#letGo()
-    return lost
+    return this.#lose()
   }
 
   /** Somebody wrote or deleted the item, and not the claim: it would keep others out for as long as our session lives. */

@@ -2,7 +2,7 @@
 import { DelayQueue, IdQueue, PriorityQueue, Queue, Worker, type Client } from 'latchkey'
 import { describe, expect, test } from 'vitest'
 import { EXPIRY_MS, requestsOf } from './cluster.js'
-import { expectNoItems, itemsOf, numbers, pathOf, takeMany, znodes } from './queue-pack-stage.js'
+import { claimOf, expectNoItems, itemsOf, numbers, pathOf, takeMany, znodes } from './queue-pack-stage.js'
 import { drain, expectEmpty, JOBS, queueStage, takeOne } from './queue-stage.js'
 
 describe('what is put at the same time', () => {
@@ -278,6 +278,20 @@ describe('who takes one after the other', () => {
         .slice(50)
         .filter((item) => end.status === 'rejected' || item !== next.item),
     )
+  })
+
+  test('and hears that the claim is lost is handed no more of it', async () => {
+    await using stage = await queueStage(2)
+    const { cluster, zks } = stage
+    const queue = new Queue<number>(zks[0]!, JOBS)
+    await cluster.until(queue.putMany(numbers(80)))
+    expect(await cluster.until(takeInTurn(queue, 50))).toEqual(numbers(50))
+    const lost = await cluster.until(queue.take())
+    await cluster.until(zks[1]!.delete(claimOf(lost)))
+    await expect(cluster.until(lost.ack())).rejects.toMatchObject({ code: 'LOCK_LOST' })
+    const next = await cluster.until(queue.take())
+    expect(next.signal.aborted).toBe(false)
+    await cluster.until(next.ack())
   })
 
   test('gives back what it does not come for in its next session, too', async () => {
