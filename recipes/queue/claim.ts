@@ -200,10 +200,13 @@ export class Claim<T> {
   async progress(index: number, value: unknown): Promise<void> {
     const { zk, session, claimPath, removed } = this.#spec
     if (removed) return
+    const before = this.#progress.get(index)
     this.#progress.set(index, value)
     try {
       await zk.set(claimPath, this.#note([...this.#atWork]), { generation: session.generation })
     } catch (error) {
+      // The others of the pack, whose settlements write the claim too, are not to be refused for it.
+      this.#progress.set(index, before)
       if (hasCode(error, 'NO_NODE')) throw this.#lose()
       throw error
     }

@@ -5,7 +5,7 @@
  *   byte 0x01 | uint16 length of the notes | notes, JSON in UTF-8 (none: length 0) | the item's bytes
  *   byte 0x02 | uint16 length of the notes | notes | for each item: uint16 its number, uint32 length, its bytes
  */
-import type { Stored } from './stored.js'
+import type { Notes, Stored } from './stored.js'
 
 const ONE = 1
 const SEVERAL = 2
@@ -38,10 +38,16 @@ export function unpackEnvelope(data: Buffer): Stored {
   const end = HEAD + data.readUInt16BE(1)
   if (end > data.length) throw cutOff()
   const notes: unknown = end === HEAD ? {} : JSON.parse(data.toString('utf8', HEAD, end))
-  if (typeof notes !== 'object' || notes === null)
-    throw new TypeError('not an item of this queue: its notes are none')
+  if (!isNotes(notes)) throw new TypeError('not an item of this queue: its notes are none')
   if (data[0] === ONE) return { notes, payloads: [data.subarray(end)] }
   return { notes, ...unpackSeveral(data, end) }
+}
+
+function isNotes(value: unknown): value is Notes {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  const { n, e, k, p } = value as Readonly<Record<string, unknown>>
+  const areNumbers = [n, p].every((each) => each === undefined || typeof each === 'number')
+  return areNumbers && [e, k].every((each) => each === undefined || typeof each === 'string')
 }
 
 function unpackSeveral(data: Buffer, start: number): { payloads: Buffer[]; numbers: number[] } {

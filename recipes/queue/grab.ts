@@ -89,7 +89,13 @@ export async function grab<T>(
   }
   if (removes) void Janitor.of(zk).remove(claimPath, session)
   const claim = claimOf(spec, session, candidate, content, grasp, found.node.stat.version)
-  for (const [index, error] of broken) await bury(spec, claim, index, error)
+  try {
+    for (const [index, error] of broken) await bury(spec, claim, index, error)
+  } catch (error) {
+    if (hasCode(error, 'LOCK_LOST')) return 'beaten'
+    await giveBackOthers(claim, new Set(broken.map(([index]) => index)))
+    throw error
+  }
   return broken.length > 0 && broken.length >= grasp.taken.payloads.length ? 'buried' : claim
 }
 
@@ -225,6 +231,14 @@ async function bury<T>({ zk }: GrabSpec<T>, claim: Claim<T>, index: number, erro
   const what = 'an item that can not be decoded: moved to the dead letters'
   zk.logger.error({ path: claim.path, error }, what)
   await claim.settle(index, { how: 'dead', error: undecodable(error) })
+}
+
+/** What can't be buried stays ours, so that it is not met with again and again; nothing else is kept from others for it. */
+async function giveBackOthers<T>(claim: Claim<T>, broken: ReadonlySet<number>): Promise<void> {
+  const others = [...claim.atWork].filter((index) => !broken.has(index))
+  await Promise.allSettled(
+    others.map(async (index) => claim.settle(index, { how: 'return', uncounted: true })),
+  )
 }
 
 function undecodable({ message }: Error): string {

@@ -262,16 +262,26 @@ export abstract class WorkQueue<T> implements AsyncIterable<Delivery<T>> {
       try {
         const stored = this.layout.unpack((await this.zk.get(path)).data)
         const { notes, payloads } = stored
-        const [payload] = payloads
-        if (payload === undefined) continue
-        const ownId = notes.k ?? id ?? this.layout.tokenOf(name, stored, 0)
-        return { item: this.#codec.decode(payload), id: ownId, attempts: notes.n ?? 0 }
+        for (const [index, payload] of payloads.entries()) {
+          const item = this.#decodable(payload)
+          if (item === undefined) continue
+          const ownId = notes.k ?? id ?? this.layout.tokenOf(name, stored, index)
+          return { item: item.value, id: ownId, attempts: notes.n ?? 0 }
+        }
       } catch (error) {
         // Gone by now; or no item, which whoever takes next moves to the dead letters.
         if (error instanceof ZkError && !hasCode(error, 'NO_NODE')) throw error
       }
     }
     return undefined
+  }
+
+  #decodable(payload: Buffer): { readonly value: T } | undefined {
+    try {
+      return { value: this.#codec.decode(payload) }
+    } catch {
+      return undefined
+    }
   }
 
   /** How many items there are, those in somebody's hands included. One request for each 1,000, all at once. */

@@ -1,8 +1,8 @@
 /** Packs where mistakes hide: found by a review, or planted (test/canaries) and not noticed by anything else. */
-import { Queue, type Client } from 'latchkey'
+import { Queue, READ_ACL, type Client } from 'latchkey'
 import { expect, test } from 'vitest'
 import { EXPIRY_MS } from './cluster.js'
-import { claimOf, itemsOf, numbers, takeMany } from './queue-pack-stage.js'
+import { claimOf, itemsOf, numbers, pathOf, takeMany } from './queue-pack-stage.js'
 import { drain, expectEmpty, JOBS, queueStage, takeOne } from './queue-stage.js'
 
 test('what a lone consumer gives back one by one comes in its old place, whatever is left in the pack', async () => {
@@ -113,4 +113,61 @@ test('a put that is given up takes nothing out of the hands of who has its pack'
   expect(itemsOf(taken)).toEqual(['a', 'b', 'c'])
   await cluster.until(Promise.all(taken.map(async (delivery) => delivery.ack())))
   await expectEmpty(cluster)
+})
+
+test.each([
+  ['is no JSON', () => 1n],
+  ['is too large', () => 'x'.repeat(1_100_000)],
+])('progress that %s is refused, and holds up none of the others', async (_, value) => {
+  await using stage = await queueStage(1)
+  const { cluster, zks } = stage
+  const queue = new Queue<number>(zks[0]!, JOBS)
+  await cluster.until(queue.putMany(numbers(3)))
+  const taken = await takeMany(cluster, queue, 3)
+  await expect(cluster.until(taken[0]!.progress(value()))).rejects.toThrow()
+  for (const delivery of taken.toReversed()) await cluster.until(delivery.ack())
+  await expectEmpty(cluster)
+})
+
+test('peek passes over bytes that are no item to the next of the same pack', async () => {
+  await using stage = await queueStage(1)
+  const { cluster, zks } = stage
+  const raw = new Queue<string>(zks[0]!, JOBS, { codec: { encode: (item) => item, decode: String } })
+  await cluster.until(raw.putMany(['{', '"b"']))
+  const queue = new Queue<string>(zks[0]!, JOBS)
+  const peeked = await cluster.until(queue.peek())
+  const delivery = await cluster.until(queue.take())
+  expect(peeked).toEqual({ item: 'b', id: delivery.id, attempts: 0 })
+  await cluster.until(delivery.ack())
+})
+
+test.each(['{"e":5}', '{"n":"1"}', '{"k":7}', '{"p":"x"}', '[1]'])(
+  'notes that are none (%s) make a dead letter, and block nobody',
+  async (notes) => {
+    await using stage = await queueStage(1)
+    const { cluster, zks } = stage
+    const queue = new Queue<number>(zks[0]!, JOBS)
+    await cluster.until(queue.put(1))
+    await cluster.until(queue.put(2))
+    const data = Buffer.concat([Buffer.from([1, 0, notes.length]), Buffer.from(`${notes}1`)])
+    await cluster.until(zks[0]!.set(await pathOf(cluster), data))
+    expect(await cluster.until(drain(queue))).toHaveLength(1)
+    expect((await cluster.until(queue.deadLetters.list())).map(({ bytes }) => bytes)).toEqual([data])
+  },
+)
+
+test('when the dead letters take nothing, nothing of the pack is kept from others', async () => {
+  await using stage = await queueStage(2)
+  const { cluster, zks } = stage
+  const [zk, other] = zks as [Client, Client]
+  const plain = { encode: (item: string) => item, decode: String }
+  const raw = new Queue<string>(other, JOBS, { codec: plain })
+  await cluster.until(raw.putMany(['"a"', '{', '"b"']))
+  await cluster.until(other.create(`${JOBS}/dead`, null, { acl: READ_ACL }))
+  const queue = new Queue<string>(zk, JOBS)
+  const takes = numbers(3).map(async () => queue.take())
+  const ends = await cluster.until(Promise.allSettled(takes))
+  expect(new Set(ends.map(({ status }) => status))).toEqual(new Set(['rejected']))
+  await cluster.quiet()
+  expect(await cluster.until(drain(raw))).toEqual(['"a"', '"b"'])
 })
