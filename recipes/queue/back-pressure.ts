@@ -51,7 +51,9 @@ export class BackPressure {
     for (let repetition = 0; this.#waiting.length > 0;) {
       try {
         if (repetition > 0) await this.#endable(async (signal) => beforeRetry(this.#zk, repetition, signal))
-        const admitted = this.#admit(this.#capacity - (await this.#layout.tally(this.#list)))
+        let admitted = this.#admit(this.#capacity - (await this.#layout.tally(this.#list)))
+        // Names count too many of a pack that was taken apart.
+        if (admitted.length === 0) admitted = this.#admit(this.#capacity - (await this.#layout.count()))
         if (admitted.length === 0 && this.#waiting.length > 0)
           await this.#endable(async (signal) => this.#waitForRoom(signal))
         await Promise.allSettled(admitted.map(async ({ done }) => done.promise))
@@ -113,6 +115,7 @@ export class BackPressure {
     try {
       const wanted = this.#waiting[0]?.entries.length ?? 0
       if ((await abortable(this.#layout.tally(list), signal)) + wanted <= this.#capacity) return
+      if ((await abortable(this.#layout.count(), signal)) + wanted <= this.#capacity) return
       await abortable(woken.promise, signal)
     } finally {
       unlisten()

@@ -230,6 +230,22 @@ describe('putting', () => {
   })
 })
 
+test('one long job out of a pack takes no more room than one', async () => {
+  await using stage = await queueStage(2)
+  const { cluster, zks } = stage
+  const queue = new Queue<number>(zks[0]!, JOBS, { capacity: 4 })
+  const consumer = new Queue<number>(zks[1]!, JOBS)
+  await cluster.until(queue.putMany(numbers(4)))
+  const long = await cluster.until(consumer.take())
+  const more = queue.putMany([4, 5, 6])
+  for (const item of [1, 2, 3]) expect(await cluster.until(takeOne(consumer))).toBe(item)
+  await cluster.until(more)
+  expect(await cluster.until(consumer.size())).toBe(4)
+  await cluster.until(long.ack())
+  expect(await cluster.until(drain(consumer))).toEqual([4, 5, 6])
+  await expectEmpty(cluster)
+})
+
 describe('who takes one after the other', () => {
   test('with four hands: claims what they are likely to want next along with what they want', async () => {
     await using stage = await queueStage(1)
