@@ -7,7 +7,7 @@ import type { Launch } from './subjects/subject.js'
 import type { Measured } from './workloads.js'
 
 const READY_MS = 60_000
-const ANSWER_MS = 300_000
+const ANSWER_MS = 120_000
 
 export class PeerProcess implements AsyncDisposable {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>

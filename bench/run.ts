@@ -38,21 +38,37 @@ export async function runScenarios(
 ): Promise<Pick<Run, 'samples' | 'gaps'>> {
   const samples: Sample[] = []
   const gaps: Gap[] = []
+  /** Peers whose processes died or fell silent, and so take part no more. */
+  const failures = new Map<Crew, string>()
   for (const scenario of scenarios[bench]) {
     if (options.scenarios?.includes(scenario.name) === false) continue
     for (const { subject } of crews) {
       const reason = subject.lacks?.[scenario.name]
-      if (reason !== undefined)
-        gaps.push({ kind: 'gap', scenario: scenario.name, subject: subject.name, reason })
+      if (reason !== undefined) gaps.push(gapOf(scenario, subject.name, reason))
     }
     const able = crews.filter(({ subject }) => subject.lacks?.[scenario.name] === undefined)
+    const measured = await interleaved(scenario.name, able, options, async (crew, round) => {
+      if (failures.has(crew)) return undefined
+      try {
+        return await runOnce(scenario, crew, options, round)
+      } catch (error) {
+        if (crew.subject.name.startsWith('latchkey')) throw error
+        failures.set(crew, `it failed in ${scenario.name}: ${String(error)}`)
+        return undefined
+      }
+    })
+    // What a peer that failed had done before that does not stand beside whole runs of the others.
+    for (const [{ subject }, reason] of failures) gaps.push(gapOf(scenario, subject.name, reason))
+    const whole = able.filter((crew) => !failures.has(crew)).map(({ subject }) => subject.name)
     samples.push(
-      ...(await interleaved(scenario.name, able, options, async (crew, round) =>
-        runOnce(scenario, crew, options, round),
-      )),
+      ...measured.filter((sample) => sample !== undefined).filter(({ subject }) => whole.includes(subject)),
     )
   }
   return { samples, gaps }
+}
+
+function gapOf({ name }: Scenario, subject: string, reason: string): Gap {
+  return { kind: 'gap', scenario: name, subject, reason }
 }
 
 /** `once` for each of them in each round, in an order that turns round. The rounds to warm up are thrown away. */
