@@ -102,7 +102,8 @@ async function throughQueue(
   const following = consumers.map(async (peer) => {
     for (let said = await peer.next(); ; said = await peer.next()) {
       if (said['stopped'] === true) return said
-      acked.set(peer, Number(said['acked']))
+      // Threads that count at the same time may say it in another order.
+      acked.set(peer, Math.max(acked.get(peer) ?? 0, Number(said['acked'])))
       const total = [...acked.values()].reduce((sum, count) => sum + count, 0)
       if (total < items || endMs > 0) continue
       endMs = performance.now() - start
