@@ -17,7 +17,8 @@
  * loop, the next one waits for a turn of it, and is given out only if the term is not over then.
  *
  * So another process waits for one hold at most, the one that is under way when it queues up, and the way of the event.
- * A watch that is still set when the term ends is fired by the deletion of our own znode.
+ * A watch that is still set when the term ends is fired by the deletion of our own znode; if somebody else deleted that before the
+ * list was read, it is taken back.
  */
 import type { Zk } from '../../src/api/zk.js'
 import { checkTimeout, sleep } from '../../src/runtime/abort.js'
@@ -26,6 +27,7 @@ import type { Timer } from '../../src/runtime/clock.js'
 import type { QueueSpec } from '../kernel/enqueue.js'
 import { Janitor } from '../kernel/janitor.js'
 import { lineUp } from '../kernel/line.js'
+import { OneShotWatch } from '../kernel/one-shot-watch.js'
 import type { Place } from '../kernel/place.js'
 
 /** How long one znode may serve. */
@@ -95,14 +97,18 @@ export class BiasTerm {
 
   async #arm(): Promise<void> {
     const { container, dialect } = this.#spec
-    const { generation } = this.place.session
+    const { session, name: ownName } = this.place
+    const { generation } = session
+    const oneShot = new OneShotWatch(this.#zk, container, session, () => this.#end())
     try {
-      const watch = (): void => this.#end()
-      const { children } = await this.#zk.children(container, { watch, generation })
+      const { children } = await oneShot.read(async (watch) =>
+        this.#zk.children(container, { watch, generation }),
+      )
       this.#turnedAt = this.#zk.runtime.clock.now()
       Janitor.of(this.#zk).inspect(container, children)
       const { contenders, strangers } = lineUp(children, dialect)
-      const isAlone = contenders.length === 1 && contenders[0]?.name === this.place.name
+      const isAlone = contenders.length === 1 && contenders[0]?.name === ownName
+      if (!children.includes(ownName)) oneShot.stop()
       // A stranger with a number may be a claim of another dialect (line.ts).
       if (!isAlone || strangers.some((name) => /\d{9}$/.test(name))) this.#end()
       else if (this.#state === 'arming') this.#state = 'armed'

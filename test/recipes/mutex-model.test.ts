@@ -180,3 +180,17 @@ test.each(modes)(
   },
   60_000,
 )
+
+test.each([0, 1, 2, 3, 4, 5, 6])(
+  'a biased lock whose znode is deleted after the connection was lost %i ms before leaves no watch',
+  async (ms) => {
+    const steps: Step[] = [
+      { does: 'acquire' },
+      { does: 'pass', ms: 2 },
+      { does: 'disconnect' },
+      { does: 'pass', ms },
+      { does: 'delete' },
+    ]
+    await play(steps, { biased: { idleMs: 30 } })
+  },
+)
