@@ -21,6 +21,7 @@ export class BackPressure {
   readonly #producer: Producer
   readonly #capacity: number
   readonly #waiting: Unit[] = []
+  readonly #list: Lister = async (path) => childrenIfAny(this.#zk, path)
   #running = false
   #endWait: (() => void) | undefined
 
@@ -30,8 +31,6 @@ export class BackPressure {
     this.#producer = producer
     this.#capacity = capacity
   }
-
-  readonly #list: Lister = async (path) => childrenIfAny(this.#zk, path)
 
   put(unit: Unit): void {
     unit.done.promise.catch(() => undefined)
@@ -114,8 +113,7 @@ export class BackPressure {
     }
     try {
       const wanted = this.#waiting[0]?.entries.length ?? 0
-      if ((await abortable(this.#layout.tally(list), signal)) + wanted <= this.#capacity) return
-      if ((await abortable(this.#layout.count(), signal)) + wanted <= this.#capacity) return
+      if ((await abortable(this.#layout.count(list), signal)) + wanted <= this.#capacity) return
       await abortable(woken.promise, signal)
     } finally {
       unlisten()

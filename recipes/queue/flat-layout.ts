@@ -116,8 +116,8 @@ export class FlatLayout implements Layout {
     return Promise.resolve(undefined)
   }
 
-  async count(): Promise<number> {
-    return this.tally(async (path) => childrenIfAny(this.#spec.zk, path))
+  async count(list: Lister = async (path) => childrenIfAny(this.#spec.zk, path)): Promise<number> {
+    return this.tally(list)
   }
 
   /** A lock path, or what somebody made by hand, may be among them. */

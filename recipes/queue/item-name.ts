@@ -33,6 +33,11 @@ export function packPrefix(token: string, count: number): string {
   return `${token}x${count}-`
 }
 
+/** As {@link packPrefix}, of one of its items once it is by itself. */
+export function apartPrefix(token: string, number: number): string {
+  return `${token}.${number}-`
+}
+
 /** The token of an item of a pack. */
 export function packedToken(name: string, number: number): string {
   return `${pack.exec(name)?.[1] ?? tokenOf(name)}.${number}`

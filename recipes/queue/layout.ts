@@ -75,8 +75,8 @@ export interface Layout {
   isPut(entry: Entry): Promise<boolean | undefined>
   /** The steps that take back what was put and has not been claimed yet; undefined if there is no such item. */
   takeBack(entry: Entry): Promise<Step[] | undefined>
-  /** How many items there are, those that are claimed included. */
-  count(): Promise<number>
+  /** How many items there are, those that are claimed included. @param list - by what it lists; default: the client. */
+  count(list?: Lister): Promise<number>
   /** As {@link count} by their names alone, which may count too many of a pack. */
   tally(list: Lister): Promise<number>
   /** Makes a parent that should be there. */

@@ -24,12 +24,20 @@ import { joinPath, nameOf, parentOf } from '../../src/api/path.js'
 import type { Zk } from '../../src/api/zk.js'
 import { encodeName } from '../kernel/check.js'
 import { packEnvelope, unpackEnvelope } from './envelope.js'
-import { apartName, compareItems, countOf, packedToken, packPrefix, tokenOf } from './item-name.js'
+import {
+  apartName,
+  apartPrefix,
+  compareItems,
+  countOf,
+  packedToken,
+  packPrefix,
+  tokenOf,
+} from './item-name.js'
 import type { Candidate, Entry, Layout, Lister, Placement, Sight } from './layout.js'
 import { packsOf, type Pack } from './packs.js'
 import { childrenIfAny, Shelf, type OpenSegment, type Segment } from './shelf.js'
 import type { Step } from './step.js'
-import type { Notes, Stored } from './stored.js'
+import { part, type Notes, type Stored } from './stored.js'
 
 export interface NativeSpec {
   readonly zk: Zk
@@ -40,11 +48,11 @@ export interface NativeSpec {
   readonly packItems: number
 }
 
-/** Where an entry went: into a pack, or by itself. */
+/** Where an entry went that was put into a pack. */
 interface Whereabouts {
-  readonly prefix: string
-  /** In the pack. */
-  readonly number: number | undefined
+  readonly number: number
+  /** Of the pack's name, and of its own once it is by itself. */
+  readonly prefixes: readonly [pack: string, apart: string]
 }
 
 /** The latest time that an item can be due, in milliseconds since the epoch: twelve hex digits, the year 10889. */
@@ -173,7 +181,8 @@ export class NativeLayout implements Layout {
     const isOne = pack.length === 1
     const prefix = isOne ? prefixOf(first) : packPrefix(first.token, pack.length)
     for (const [number, entry] of pack.entries())
-      this.#whereabouts.set(entry, { prefix, number: isOne ? undefined : number })
+      if (isOne) this.#whereabouts.delete(entry)
+      else this.#whereabouts.set(entry, { number, prefixes: [prefix, apartPrefix(first.token, number)] })
     const numbers = isOne ? undefined : pack.map((_, number) => number)
     const payloads = pack.map(({ payload }) => Buffer.from(payload))
     const data = packEnvelope({ notes: first.notes, payloads, numbers })
@@ -226,9 +235,7 @@ export class NativeLayout implements Layout {
   /** The znode that it was put into, or, of a pack that was taken apart, its own. */
   async #find(entry: Entry): Promise<string | undefined> {
     const list: Lister = async (path) => childrenIfAny(this.#spec.zk, path)
-    const { prefix, number } = this.#whereabouts.get(entry) ?? { prefix: prefixOf(entry), number: undefined }
-    const prefixes =
-      number === undefined ? [prefix] : [prefix, `${packedToken(`${prefix}0000000000`, number)}-`]
+    const prefixes = this.#whereabouts.get(entry)?.prefixes ?? [prefixOf(entry)]
     for (const parent of (await this.#parents(list)).toReversed()) {
       const names = (await list(parent))?.children
       const name = names?.find((each) => prefixes.some((start) => each.startsWith(start)))
@@ -240,27 +247,27 @@ export class NativeLayout implements Layout {
   async takeBack(entry: Entry): Promise<Step[] | undefined> {
     const path = await this.#find(entry)
     if (path === undefined) return undefined
-    const number = this.#whereabouts.get(entry)?.number
-    if (number === undefined || !nameOf(path).startsWith(this.#whereabouts.get(entry)?.prefix ?? ''))
+    const packed = this.#whereabouts.get(entry)
+    if (packed === undefined || !nameOf(path).startsWith(packed.prefixes[0]))
       return [
         { add: (transaction) => transaction.delete(path, { version: 0 }) },
         ...this.removalSteps(entry.notes),
       ]
     const { data, stat } = await this.#spec.zk.get(path)
-    const { notes, payloads, numbers = [] } = unpackEnvelope(data)
+    const stored = unpackEnvelope(data)
+    const { notes, numbers = [] } = stored
+    const { number } = packed
     // Claimed once, and so perhaps in somebody's hands; or taken back already.
     if (notes.n !== undefined || !numbers.includes(number)) return undefined
     const { version } = stat
     if (numbers.length === 1) return [{ add: (transaction) => transaction.delete(path, { version }) }]
-    const isLeft = (_: unknown, index: number): boolean => numbers[index] !== number
-    const left = { notes, payloads: payloads.filter(isLeft), numbers: numbers.filter(isLeft) }
-    return [{ add: (transaction) => transaction.set(path, packEnvelope(left), { version }) }]
+    const others = new Set([...numbers.keys()].filter((index) => numbers[index] !== number))
+    const left = packEnvelope({ notes, ...part(stored, others) })
+    return [{ add: (transaction) => transaction.set(path, left, { version }) }]
   }
 
-  async count(): Promise<number> {
-    const { zk } = this.#spec
+  async count(list: Lister = async (path) => childrenIfAny(this.#spec.zk, path)): Promise<number> {
     const packs: string[] = []
-    const list: Lister = async (path) => childrenIfAny(zk, path)
     const tally = await this.#tally(list, (path) => packs.push(path))
     let gone = 0
     for (let at = 0; at < packs.length; at += READ_AT_ONCE) {

@@ -7,7 +7,7 @@ import { hasCode } from '../../src/api/errors.js'
 import { unpackClaimNote } from './claim-note.js'
 import type { Layout } from './layout.js'
 import type { Intent, Step } from './step.js'
-import type { Notes, Stored } from './stored.js'
+import { part, type Notes, type Stored } from './stored.js'
 
 export type Settlement =
   | { readonly how: 'ack'; readonly effects?: ((transaction: Transaction) => unknown) | undefined }
@@ -195,12 +195,4 @@ function without(indexes: ReadonlySet<number>, items: readonly { readonly index:
 
 function areAlike(items: readonly { readonly notes: Notes }[]): boolean {
   return new Set(items.map(({ notes }) => JSON.stringify(notes))).size <= 1
-}
-
-function part({ payloads, numbers }: Stored, inside: ReadonlySet<number>): Omit<Stored, 'notes'> {
-  const isInside = (_: unknown, index: number): boolean => inside.has(index)
-  return {
-    payloads: payloads.filter(isInside),
-    ...(numbers !== undefined && { numbers: numbers.filter(isInside) }),
-  }
 }

@@ -20,3 +20,12 @@ export interface Stored {
   /** Of a pack: which of the items that were put together each payload is. Their order, and no number twice. */
   readonly numbers?: readonly number[] | undefined
 }
+
+/** What is stored of the items with these indexes. */
+export function part({ payloads, numbers }: Stored, indexes: ReadonlySet<number>): Omit<Stored, 'notes'> {
+  const isAmong = (_: unknown, index: number): boolean => indexes.has(index)
+  return {
+    payloads: payloads.filter(isAmong),
+    ...(numbers !== undefined && { numbers: numbers.filter(isAmong) }),
+  }
+}
