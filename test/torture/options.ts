@@ -27,8 +27,8 @@ export const usage = `usage: npm run torture -- [options]
   --workers N        worker processes (default 3), each with --clients C sessions (default 3) and --tasks T
                      tasks a session (default 4)
   --session MS       session timeout (default 3000)
-  --at-least A,F     fail with fewer than A acquisitions or F process faults (default 1,1); goes on for A, up to
-                     twice the time
+  --at-least A,F     fail with fewer than A acquisitions or F process faults (default 1,1); goes on for both, up
+                     to twice the time
   --out FOLDER       report.md, plot.svg, and the histories if something is wrong (default temp/torture)
 or:    npm run torture -- peers [--rounds N] [--seed S] [--out FOLDER]`
 

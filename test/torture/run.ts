@@ -12,6 +12,7 @@ import { now, readHistory, type HistoryEvent } from './history.js'
 import { faultsOf, Nemesis } from './nemesis/nemesis.js'
 import type { TortureOptions } from './options.js'
 import { recipeNamed } from './recipes/index.js'
+import { endOf } from './run-end.js'
 import { MAX_BACK_OFF_MS, Stage, SYNC_LIMIT_TICKS, TICK_MS } from './stage.js'
 
 export interface TortureReport {
@@ -59,23 +60,6 @@ async function drain(stage: Stage): Promise<Violation[]> {
     await stage.dismiss(member)
   }
   return violations
-}
-
-/** When the time is over and enough was acquired, or there is no store any more, and so no worker; on a machine that is too slow for that, after twice the time. */
-function endOf(stage: Stage): AbortSignal {
-  const { minutes, atLeast } = stage.options
-  const limitMs = minutes * 60_000
-  const start = systemClock.now()
-  const controller = new AbortController()
-  const look = (): void => {
-    const elapsedMs = systemClock.now() - start
-    const isEnough = stage.grants >= atLeast.acquisitions
-    const isOver = elapsedMs >= 2 * limitMs || (elapsedMs >= limitMs && isEnough)
-    if (isOver || stage.storeEnded) controller.abort()
-    else systemClock.setTimer(500, look)
-  }
-  look()
-  return controller.signal
 }
 
 /** @param keep - called with the histories' folder before it is removed. */
@@ -138,7 +122,8 @@ function judge(
   const recoveryBoundMs = options.sessionTimeoutMs + 2 * TICK_MS + MAX_BACK_OFF_MS
   const progress = checkProgress(events, recoveryBoundMs)
   const fences = checkFences(events, beliefs, excuses)
-  const { processFaults, faults } = countFaults(events)
+  const { processFaults } = stage
+  const faults = countFaults(events)
   const verdicts = [notEnded, holders.violations, progress.violations, fences.violations]
   return {
     options,
@@ -191,16 +176,13 @@ function tooFew({ atLeast }: TortureOptions, acquisitions: number, processFaults
   return found.map((text) => ({ checker: 'too few', t: now(), text }))
 }
 
-function countFaults(events: readonly HistoryEvent[]): Pick<TortureReport, 'processFaults' | 'faults'> {
-  const known = faultsOf('java').flat()
-  const signals = new Map(known.map(({ kind, processes }) => [kind, processes]))
+/** By track and kind. */
+function countFaults(events: readonly HistoryEvent[]): TortureReport['faults'] {
   const faults: Record<string, Record<string, number>> = {}
-  let processFaults = 0
   for (const event of events) {
     if (event.e !== 'fault') continue
     const kinds = (faults[event.track] ??= {})
     kinds[event.kind] = (kinds[event.kind] ?? 0) + 1
-    processFaults += signals.get(event.kind) ?? 0
   }
-  return { processFaults, faults }
+  return faults
 }

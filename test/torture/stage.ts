@@ -38,6 +38,8 @@ export class Stage implements AsyncDisposable {
   readonly staff: Staff[] = []
   /** By what has gone with its proxies. */
   readonly proxyFaults: Record<string, number> = {}
+  /** Signals that processes were sent, so far. */
+  processFaults = 0
   readonly #random: Random
   readonly #watchdog: Watchdog
   readonly #store: ChildProcess

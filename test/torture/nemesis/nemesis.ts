@@ -65,7 +65,10 @@ export class Nemesis {
       const fault = pickWeighted(random, faults)
       const t = now()
       const on = await fault.run(turn)
-      if (on !== undefined) stage.history.write({ e: 'fault', t, to: now(), track, kind: fault.kind, on })
+      if (on !== undefined) {
+        stage.history.write({ e: 'fault', t, to: now(), track, kind: fault.kind, on })
+        stage.processFaults += fault.processes
+      }
       if (track === 'server') await this.#healed(fault.kind)
       const [from, to] = RESTS[track]
       await quietSleep(from + random.next() * (to - from), storm)
