@@ -2,7 +2,7 @@
 import { curator } from './curator.js'
 import { etcd } from './etcd.js'
 import { kazoo } from './kazoo.js'
-import { latchkey, latchkeyWithCurators } from './latchkey.js'
+import { latchkey, latchkeyWithCurators, latchkeyWithoutMarker } from './latchkey.js'
 import { leanProbe } from './lean-probe.js'
 import { nodeZookeeperClient } from './node-zookeeper-client.js'
 import { redlock } from './redlock.js'
@@ -12,6 +12,7 @@ import { zookeeper } from './zookeeper.js'
 export const subjects: readonly Subject[] = [
   latchkey,
   latchkeyWithCurators,
+  latchkeyWithoutMarker,
   leanProbe,
   nodeZookeeperClient,
   zookeeper,

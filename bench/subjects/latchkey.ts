@@ -1,4 +1,7 @@
-/** latchkey, the built package. In the bench of the semaphore it takes part with its own layout and with Curator's. */
+/**
+ * latchkey, the built package. In the bench of the semaphore it takes part with its own layout and with Curator's, in that
+ * of the counter with and without the marker that tells whether a change whose reply was lost was applied.
+ */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -34,6 +37,12 @@ export const latchkeyWithCurators: Subject = {
   launch: async () => launchWorker(`${import.meta.url}?dialect=curator`, await version()),
 }
 
+export const latchkeyWithoutMarker: Subject = {
+  name: 'latchkey without marker',
+  benches: ['counter'],
+  launch: async () => launchWorker(`${import.meta.url}?lostReplies=value`, await version()),
+}
+
 async function version(): Promise<string> {
   const text = await readFile(join(packageFolder, 'package.json'), 'utf8')
   return (JSON.parse(text) as { version: string }).version
@@ -44,6 +53,7 @@ export async function open(connectString: string): Promise<Driver> {
   const latchkey = (await import(entry)) as typeof Latchkey
   const { connect, Counter, LeaderLatch, Mutex, Semaphore } = latchkey
   const dialect = import.meta.url.endsWith('?dialect=curator') ? 'curator' : 'native'
+  const lostReplies = import.meta.url.endsWith('?lostReplies=value') ? 'value' : 'marker'
   const zk = await connect(connectString)
   const mutexWith = (biased: boolean): MutexWorkload => ({
     async prepare(path) {
@@ -84,7 +94,7 @@ export async function open(connectString: string): Promise<Driver> {
     },
     queue: queueWith(latchkey, zk),
     counter: (path) => {
-      const counter = new Counter(zk, path)
+      const counter = new Counter(zk, path, { lostReplies })
       return async () => counter.increment()
     },
     barrier: barrierWith(latchkey, zk),
