@@ -36,7 +36,7 @@ import {
 import type { Candidate, Entry, Layout, Lister, Placement, Sight } from './layout.js'
 import { packsOf, type Pack } from './packs.js'
 import { childrenIfAny, Shelf, type OpenSegment, type Segment } from './shelf.js'
-import type { Step } from './step.js'
+import { deletionOf, type Step } from './step.js'
 import { part, type Notes, type Stored } from './stored.js'
 
 export interface NativeSpec {
@@ -225,7 +225,8 @@ export class NativeLayout implements Layout {
   }
 
   removalSteps({ k }: Notes): Step[] {
-    return k === undefined ? [] : [{ add: (transaction) => transaction.delete(this.idPath(k)) }]
+    // Without its entry the item could never be got rid of, and would come back for ever.
+    return k === undefined ? [] : [deletionOf(this.idPath(k), this.own)]
   }
 
   async isPut(entry: Entry): Promise<boolean> {

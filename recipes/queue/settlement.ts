@@ -6,7 +6,7 @@ import type { Session, Transaction, Zk } from '../../src/api/zk.js'
 import { hasCode } from '../../src/api/errors.js'
 import { unpackClaimNote } from './claim-note.js'
 import type { Layout } from './layout.js'
-import type { Intent, Step } from './step.js'
+import { deletionOf, type Intent, type Step } from './step.js'
 import { part, type Notes, type Stored } from './stored.js'
 
 export type Settlement =
@@ -102,10 +102,13 @@ export function planOf(holding: Holding, batch: readonly ItemSettlement[]): Plan
   return { ...after, steps: [...steps, ...apartSteps(holding, apart)] }
 }
 
-/** It goes with the claim; and with an item that was guarded, as the others would hold it up. */
+/**
+ * It goes with the claim; and with an item that was guarded, as the others would hold it up. If somebody has deleted it, nobody
+ * guards with it any more, but the claim is ours all the same.
+ */
 function guardSteps({ guardPath, claimPath, nextGuard }: Holding, isLast: boolean): Step[] {
   if (guardPath === undefined) return []
-  if (isLast) return [guardStep(guardPath, claimPath)]
+  if (isLast) return [deletionOf(guardPath, claimPath)]
   if (nextGuard === undefined) return []
   const { path, used } = nextGuard
   const add: Step['add'] = (transaction) => {
@@ -113,20 +116,7 @@ function guardSteps({ guardPath, claimPath, nextGuard }: Holding, isLast: boolea
     used()
     transaction.create(path, null, { mode: 'ephemeral' })
   }
-  return [guardStep(guardPath, claimPath), { add }]
-}
-
-/** Somebody may have deleted it: then nobody guards with it any more, but the claim is ours all the same. */
-function guardStep(guardPath: string, claimPath: string): Step {
-  let isGone = false
-  return {
-    add: (transaction) => (isGone ? transaction.check(claimPath) : transaction.delete(guardPath)),
-    mend: async (failure) => {
-      const isNews = !isGone && hasCode(failure, 'NO_NODE')
-      isGone = true
-      return Promise.resolve(isNews)
-    },
-  }
+  return [deletionOf(guardPath, claimPath), { add }]
 }
 
 function claimStep({ claimPath, stored, note }: Holding, atWork: ReadonlySet<number>): Step {

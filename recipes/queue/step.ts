@@ -7,7 +7,7 @@
  * - A refusal names the step that failed. A step may put right what was in its way (a parent that was reaped), and the
  *   transaction is made anew.
  */
-import { ConnectionLossError, TransactionError, type ZkError } from '../../src/api/errors.js'
+import { ConnectionLossError, hasCode, TransactionError, type ZkError } from '../../src/api/errors.js'
 import type { Session, Transaction, TransactionResult, Zk } from '../../src/api/zk.js'
 import { beforeRetry, isOver, isPassing, isUnknown } from '../kernel/failure.js'
 
@@ -18,6 +18,23 @@ export interface Step {
   readonly mend?: ((failure: ZkError) => Promise<boolean>) | undefined
   /** Told the path that this step made, if the reply came. */
   readonly made?: ((path: string) => void) | undefined
+}
+
+/**
+ * Deletes `path`. If somebody has deleted it by hand, the transaction goes through all the same.
+ *
+ * @param standing - some znode that is certainly there: checked instead, as each step is one operation.
+ */
+export function deletionOf(path: string, standing: string): Step {
+  let isGone = false
+  return {
+    add: (transaction) => (isGone ? transaction.check(standing) : transaction.delete(path)),
+    mend: async (failure) => {
+      const isNews = !isGone && hasCode(failure, 'NO_NODE')
+      isGone = true
+      return Promise.resolve(isNews)
+    },
+  }
 }
 
 export interface Intent {

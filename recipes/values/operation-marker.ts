@@ -41,8 +41,9 @@ export class OperationMarker {
   /** As of our last write that is known to be applied. */
   version = 0
   readonly #zk: Zk
-  #idle: Timer | undefined
-  #unlisten: () => void = () => undefined
+  /** Since when nobody uses it; Infinity while it is in use. */
+  #restedAt = Infinity
+  #idle: { readonly timer: Timer; readonly unlisten: () => void } | undefined
   #gone: Promise<unknown> | undefined
 
   private constructor(zk: Zk, path: string, session: Session) {
@@ -73,26 +74,40 @@ export class OperationMarker {
 
   /** It is in use: it stays. */
   wake(): void {
-    this.#idle?.cancel()
-    this.#unlisten()
-    this.#idle = undefined
-    this.#unlisten = () => undefined
+    this.#restedAt = Infinity
   }
 
   /** Nobody uses it for now: `onEnd` is called when it has been taken away for that. */
   rest(onEnd: () => void): void {
-    this.wake()
     if (!this.isUsable) return
-    this.#idle = this.#zk.runtime.clock.setTimer(IDLE_MS, () => {
-      onEnd()
-      void this.remove()
+    this.#restedAt = this.#zk.runtime.clock.now()
+    // A writer rests after each of its writes: one timer for many rests, which looks how long the last one lasts.
+    if (this.#idle === undefined) this.#wait(IDLE_MS, onEnd)
+  }
+
+  #wait(ms: number, onEnd: () => void): void {
+    const { clock } = this.#zk.runtime
+    const unlisten = onAbort(this.session.signal, () => this.#stopWaiting())
+    const timer = clock.setTimer(ms, () => {
+      this.#stopWaiting()
+      const restedMs = clock.now() - this.#restedAt
+      if (restedMs >= IDLE_MS) {
+        onEnd()
+        void this.remove()
+      } else if (restedMs >= 0) this.#wait(IDLE_MS - restedMs, onEnd)
     })
-    this.#unlisten = onAbort(this.session.signal, () => this.#idle?.cancel())
+    this.#idle = { timer, unlisten }
+  }
+
+  #stopWaiting(): void {
+    this.#idle?.timer.cancel()
+    this.#idle?.unlisten()
+    this.#idle = undefined
   }
 
   /** Takes it away for good. Resolves when it is gone, or the session is over. Idempotent, never rejects. */
   async remove(): Promise<void> {
-    this.wake()
+    this.#stopWaiting()
     this.#gone ??= Janitor.of(this.#zk).remove(this.path, this.session)
     await this.#gone
   }

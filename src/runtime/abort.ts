@@ -43,7 +43,7 @@ export function quietController(): AbortController {
  * a lock have no limit, and a controller with its listeners for each was a quarter of the CPU of acquire + release
  * (67 → 48 µs against the embedded server).
  */
-const neverSignal = quietController().signal
+export const neverSignal = quietController().signal
 
 /**
  * Those who listen to one signal, behind one listener of its own. A caller may give one signal to any number of calls: Node

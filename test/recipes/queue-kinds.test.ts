@@ -125,6 +125,21 @@ describe('queue of ids', () => {
     await expectEmpty(cluster)
   })
 
+  test('an item whose entry among the ids was deleted by hand is done once it is acknowledged', async () => {
+    await using stage = await queueStage(1)
+    const { cluster, zks } = stage
+    const queue = new IdQueue<number>(zks[0]!, JOBS)
+    for (const id of ['a', 'b']) expect(await cluster.until(queue.put(1, id))).toBe(true)
+    const delivery = await cluster.until(queue.take())
+    for (const id of ['a', 'b']) await cluster.until(zks[0]!.delete(`${JOBS}/ids/${id}`))
+    await cluster.until(delivery.ack())
+    const next = await cluster.until(queue.take())
+    expect(next).toMatchObject({ id: 'b' })
+    await cluster.until(next.ack())
+    expect(await cluster.until(queue.tryTake())).toBeUndefined()
+    await expectEmpty(cluster)
+  })
+
   test('in Curator’s format ids need not be unique', async () => {
     await using stage = await queueStage(1)
     const { cluster, zks } = stage
