@@ -161,6 +161,22 @@ describe('what it asks of the server', () => {
     await s.cluster.until(counter.close())
     await s.cluster.expectNothingLeft(PATH)
   })
+
+  test('written now and then, it keeps what it has of ours until five seconds after the last write', async () => {
+    await using s = await stage()
+    const counter = new Counter(s.zks[0]!, PATH)
+    await s.cluster.until(counter.increment())
+    const seen = requestsOf(s.cluster, s.zks[0]!)
+    for (let i = 0; i < 5; i++) {
+      await s.cluster.pass(3_000)
+      await s.cluster.until(counter.increment())
+    }
+    expect(seen).toEqual(Array.from({ length: 5 }, () => 'multi'))
+    await s.cluster.pass(4_900)
+    expect(await s.cluster.children(PATH)).toHaveLength(1)
+    await s.cluster.pass(200)
+    await s.cluster.expectNothingLeft(PATH)
+  })
 })
 
 describe('among others', () => {
