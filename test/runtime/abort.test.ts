@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { onAbort } from '../../src/runtime/abort.js'
+import { abortable, onAbort, quietController } from '../../src/runtime/abort.js'
 
 test('any number of calls may be given one signal: it has one listener of ours, and none when all have ended', () => {
   const controller = new AbortController()
@@ -53,4 +53,34 @@ test('one that throws keeps the news from nobody, and its error is not swallowed
   controller.abort()
   expect(heard).toHaveBeenCalledOnce()
   expect(await thrown).toMatchObject({ message: 'mine' })
+})
+
+test('the listeners of a signal of ours are told once, with its reason, and cost no listener of an event', async () => {
+  const controller = quietController()
+  const { signal } = controller
+  const told: unknown[] = []
+  onAbort(signal, (reason) => told.push('first', reason))
+  const stop = onAbort(signal, () => told.push('stopped'))
+  signal.addEventListener('abort', () => told.push('event'))
+  const waiting = abortable(new Promise(() => undefined), signal)
+  expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+  stop()
+  onAbort(signal, () => {
+    told.push('last')
+    controller.abort('from within')
+  })
+  controller.abort('why')
+  controller.abort('again')
+  await expect(waiting).rejects.toBe('why')
+  expect(told).toEqual(['event', 'first', 'why', 'last'])
+  expect(signal.reason).toBe('why')
+})
+
+test('a signal of ours that aborted already tells at once', () => {
+  const controller = quietController()
+  controller.abort('why')
+  const heard = vi.fn()
+  onAbort(controller.signal, heard)
+  expect(heard).toHaveBeenCalledExactlyOnceWith('why')
+  expect(AbortSignal.any([controller.signal]).reason).toBe('why')
 })

@@ -29,7 +29,7 @@ const MAY_SLEEP: Readonly<Record<string, string>> = {
     ]),
   ),
   ...Object.fromEntries(
-    ['audit', 'nemesis/nemesis', 'peers/workload', 'run', 'worker'].map((name) => [
+    ['audit', 'nemesis/nemesis', 'peers/workload', 'run', 'run-end', 'worker'].map((name) => [
       `test/torture/${name}.ts`,
       'real processes in real time: how long a fault lasts, how long a lock is held',
     ]),
