@@ -111,7 +111,7 @@ export function quietController(): AbortController {
  * a lock have no limit, and a controller with its listeners for each was a quarter of the CPU of acquire + release
  * (67 → 48 µs against the embedded server).
  */
-export const neverSignal = quietController().signal
+export const neverSignal: AbortSignal = quietController().signal
 
 /** Calls `fn` once with the signal's reason when it aborts (at once if it has). Returns the way to stop listening. */
 export function onAbort(signal: AbortSignal | undefined, fn: (reason: unknown) => void): () => void {
