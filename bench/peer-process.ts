@@ -66,13 +66,23 @@ export class PeerProcess implements AsyncDisposable {
   async #answer(limitMs: number): Promise<Record<string, unknown>> {
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), limitMs)
     try {
-      const { value, done } = (await this.#lines.next()) as IteratorResult<string, undefined>
-      if (done === true) throw new Error(`its process ended, or said nothing for ${limitMs / 1000} s`)
-      const answer = JSON.parse(value) as Record<string, unknown>
+      const line = await this.#answerLine()
+      if (line === undefined) throw new Error(`its process ended, or said nothing for ${limitMs / 1000} s`)
+      const answer = JSON.parse(line) as Record<string, unknown>
       if (typeof answer['error'] === 'string') throw new Error(answer['error'])
       return answer
     } finally {
       clearTimeout(timer)
+    }
+  }
+
+  /** Undefined at the end. What a library of the subject prints (npm zookeeper does, of connections that are lost) is passed on. */
+  async #answerLine(): Promise<string | undefined> {
+    for (;;) {
+      const { value, done } = (await this.#lines.next()) as IteratorResult<string, undefined>
+      if (done === true) return undefined
+      if (value.startsWith('{')) return value
+      process.stderr.write(`${value}\n`)
     }
   }
 

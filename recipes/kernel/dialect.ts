@@ -102,7 +102,10 @@ function ownNameProblem(dialect: Dialect): string | undefined {
 
 /** The name to create for one attempt, without the sequence number. */
 export function namePrefix(dialect: Dialect, uuid: string): string {
-  return dialect.create.replace('{uuid}', uuid).replace('{hex}', uuid.replaceAll('-', ''))
+  const { create } = dialect
+  return create.includes('{uuid}')
+    ? create.replace('{uuid}', uuid)
+    : create.replace('{hex}', uuid.replaceAll('-', ''))
 }
 
 /** The sequence number of a contender; undefined if the child is none in this dialect. */
