@@ -11,14 +11,15 @@ export async function resolveHost(hostName: string): Promise<readonly string[]> 
   return found.map((entry) => entry.address)
 }
 
-const INBOX_BYTES = 65_536
+/**
+ * Where all connections of the process read into, one after the other: what `data` is given is valid only during the call. A socket
+ * would take 64 KiB for each chunk otherwise, and with a buffer of its own each connection kept as much.
+ */
+const inbox = Buffer.allocUnsafeSlow(65_536)
 
 export const tcpTransport: Transport = {
   resolve: resolveHost,
   dial(endpoint: Endpoint, events: ConnectionEvents & { open(): void }): Connection {
-    // One buffer for all that is read, where the socket would take a new one of 64 KiB for each chunk: what `data` is
-    // given is valid only during the call anyway. Takes XX.
-    const inbox = Buffer.allocUnsafeSlow(INBOX_BYTES)
     const callback = (bytes: number): boolean => {
       connection.received(inbox.subarray(0, bytes))
       return true

@@ -42,6 +42,30 @@ async function dialled(onData: (chunk: Buffer, connection: Connection) => void =
   return { connection, socket, closed: closed.promise, closes: () => closes }
 }
 
+test('connections that are read at the same time get their own bytes, each', async () => {
+  const patterns = [7, 31, 113].map((step) =>
+    Buffer.from(Array.from({ length: 400_000 }, (_, index) => (index * step) & 0xff)),
+  )
+  const received = await Promise.all(
+    patterns.map(async (sent) => {
+      const chunks: Buffer[] = []
+      let length = 0
+      const all = deferred<undefined>()
+      const { connection, socket } = await dialled((chunk) => {
+        chunks.push(Buffer.from(chunk))
+        length += chunk.length
+        if (length === sent.length) all.resolve(undefined)
+      })
+      // In pieces, so that the connections take turns.
+      for (let at = 0; at < sent.length; at += 10_000) socket.write(sent.subarray(at, at + 10_000))
+      await all.promise
+      connection.destroy()
+      return Buffer.concat(chunks)
+    }),
+  )
+  expect(received.map((bytes, index) => bytes.equals(patterns[index]!))).toEqual([true, true, true])
+})
+
 test('bytes of many chunks arrive whole and in order', async () => {
   const sent = Buffer.from(Array.from({ length: 1_000_000 }, (_, index) => (index * 31) & 0xff))
   const received: Buffer[] = []
