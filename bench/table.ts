@@ -1,4 +1,5 @@
 /** The results as Markdown: a table a scenario, with ratios against its reference taken round by round. */
+import { REQUESTS, WAITERS } from './choose.js'
 import type { Header } from './header.js'
 import type { Run, Sample } from './records.js'
 import type { Scenario } from './scenarios.js'
@@ -13,6 +14,12 @@ export function referenceOf(samples: readonly Sample[]): string | undefined {
   return REFERENCES.find((name) => samples.some(({ subject }) => subject === name))
 }
 
+/** What is counted needs no rounds. */
+function roundsText({ bench, rounds, warmUp }: Header): string {
+  if (bench === REQUESTS || bench === WAITERS) return 'counted once'
+  return `${rounds} rounds after ${warmUp} to warm up`
+}
+
 export function headerText(header: Header): string {
   const pairs = Object.entries(header.versions).map(([name, version]) => `${name} ${version}`)
   const lacking = Object.entries(header.missing).map(([name, reason]) => `${name} is missing: ${reason}`)
@@ -22,7 +29,7 @@ export function headerText(header: Header): string {
     `${header.date}, commit ${header.commit}, Node ${header.node}`,
     `${header.machine}; load ${header.load} before the start${after}`,
     `against ${header.servers}`,
-    `${header.rounds} rounds after ${header.warmUp} to warm up, scale ${header.scale}${what}`,
+    `${roundsText(header)}, scale ${header.scale}${what}`,
     ...lacking,
   ]
     .map((line) => `- ${line}`)
