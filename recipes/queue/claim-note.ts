@@ -1,4 +1,6 @@
 /** What a claim says about itself: JSON in an ephemeral beside the item. Peers' claims hold whatever they like. */
+import { hasCode } from '../../src/api/errors.js'
+import type { Zk } from '../../src/api/zk.js'
 
 export interface ClaimNote {
   /** Tells our claim from one that was made later, after a lost reply. */
@@ -36,5 +38,23 @@ function parse(data: Buffer): Readonly<Record<string, unknown>> {
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
   } catch {
     return {}
+  }
+}
+
+/** Whose claim it is, in sync with the leader; undefined if there is none. */
+export async function claimToken(
+  zk: Zk,
+  path: string,
+  limits: { readonly generation: number },
+): Promise<string | undefined> {
+  const synced = zk.sync(path, limits)
+  const reading = zk.get(path, limits)
+  reading.catch(() => undefined) // Awaited below, but the sync may reject first.
+  await synced
+  try {
+    return unpackClaimNote((await reading).data).token
+  } catch (error) {
+    if (hasCode(error, 'NO_NODE')) return undefined
+    throw error
   }
 }

@@ -17,12 +17,11 @@ import { deferred, type Deferred } from '../../src/runtime/deferred.js'
 import { DeletionWatch } from '../kernel/deletion-watch.js'
 import { isPassing, lossOf } from '../kernel/failure.js'
 import { Janitor } from '../kernel/janitor.js'
-import { packClaimNote } from './claim-note.js'
+import { claimToken, packClaimNote } from './claim-note.js'
 import type { DeadSteps } from './dead-letters.js'
 import type { JointCommits } from './joint-commits.js'
 import type { Candidate, Layout, Placement } from './layout.js'
 import {
-  claimToken,
   isPlain,
   notesAfter,
   planOf,

@@ -3,8 +3,7 @@
  * for others, and the claim goes with the last.
  */
 import type { Session, Transaction, Zk } from '../../src/api/zk.js'
-import { hasCode } from '../../src/api/errors.js'
-import { unpackClaimNote } from './claim-note.js'
+import { claimToken } from './claim-note.js'
 import type { Layout } from './layout.js'
 import { deletionOf, type Intent, type Step } from './step.js'
 import { part, type Notes, type Stored } from './stored.js'
@@ -156,24 +155,6 @@ function wasAppliedBy(
     const isOurs = (await reading) === token
     if (removes) return stat === undefined && !isOurs
     return rewrites ? stat?.version !== version : !isOurs
-  }
-}
-
-/** Whose claim it is, in sync with the leader; undefined if there is none. */
-export async function claimToken(
-  zk: Zk,
-  path: string,
-  limits: { readonly generation: number },
-): Promise<string | undefined> {
-  const synced = zk.sync(path, limits)
-  const reading = zk.get(path, limits)
-  reading.catch(() => undefined) // Awaited below, but the sync may reject first.
-  await synced
-  try {
-    return unpackClaimNote((await reading).data).token
-  } catch (error) {
-    if (hasCode(error, 'NO_NODE')) return undefined
-    throw error
   }
 }
 
