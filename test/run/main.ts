@@ -1,8 +1,10 @@
 /**
- * `node test/run.mjs [NAME…] [--update]`: runs the parts whose name or group is given, or all. See `part.ts`.
+ * `node test/run.mjs [NAME…] [--update]`: runs the parts whose name or group is given, or all; `--help` names them. See
+ * `part.ts`.
  *
  * The last line is `N passed, N failed`, with `, N skipped` behind it where there are tests that were not run.
  */
+import { parseArgs } from 'node:util'
 import { canaryPart } from './canary-part.js'
 import { ensembleParts, torturePart } from './ensemble-parts.js'
 import { fuzzPart } from './fuzz-part.js'
@@ -11,8 +13,14 @@ import { packageParts, staticParts } from './static-parts.js'
 import { simulationPart } from './simulation-part.js'
 import { runProject } from './vitest.js'
 
-const update = process.argv.includes('--update')
-const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
+// Strict: who asks for something that there is not is told so, and not given everything.
+const {
+  values: { update, help },
+  positionals: wanted,
+} = parseArgs({
+  allowPositionals: true,
+  options: { update: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+})
 
 /** Of a part's output. */
 const MAX_LINES = 300
@@ -40,14 +48,16 @@ function allParts(): Part[] {
   ]
 }
 
+function namesOf(parts: readonly Part[]): string[] {
+  return [...new Set(parts.flatMap((part) => [part.group, part.name]))]
+}
+
 function chosen(parts: readonly Part[]): Part[] {
   const matches = (part: Part, name: string): boolean =>
     name === part.group || name === part.name || part.name.startsWith(`${name} (`)
   const unknown = wanted.filter((name) => !parts.some((part) => matches(part, name)))
-  if (unknown.length > 0) {
-    const names = new Set(parts.flatMap((part) => [part.group, part.name]))
-    throw new Error(`no part is called ${unknown.join(', ')}; there are: ${[...names].join(', ')}`)
-  }
+  if (unknown.length > 0)
+    throw new Error(`no part is called ${unknown.join(', ')}; there are: ${namesOf(parts).join(', ')}`)
   return parts.filter((part) => wanted.length === 0 || wanted.some((name) => matches(part, name)))
 }
 
@@ -89,10 +99,16 @@ async function runPart(part: Part): Promise<Outcome> {
   return outcome
 }
 
-const outcomes: Outcome[] = []
-for (const part of chosen(allParts())) outcomes.push(await runPart(part))
-const total = sum(outcomes)
-const failed = outcomes.filter((outcome) => outcome.failed > 0).length
-console.log(failed > 0 ? `\n${failed} of ${outcomes.length} parts failed` : '')
-console.log(counts(total))
-process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0
+async function runAll(parts: readonly Part[]): Promise<void> {
+  const outcomes: Outcome[] = []
+  for (const part of parts) outcomes.push(await runPart(part))
+  const total = sum(outcomes)
+  const failed = outcomes.filter((outcome) => outcome.failed > 0).length
+  console.log(failed > 0 ? `\n${failed} of ${outcomes.length} parts failed` : '')
+  console.log(counts(total))
+  process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0
+}
+
+if (help)
+  console.log(`npm test [-- NAME…] [-- --update]: all parts, or these: ${namesOf(allParts()).join(', ')}`)
+else await runAll(chosen(allParts()))
