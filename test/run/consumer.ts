@@ -18,15 +18,9 @@ const entries = Object.keys(manifest.exports)
   .filter((path) => path !== './package.json')
   .map((path) => `latchkey${path.slice(1)}`)
 
-/** Packs into `folder` and gives the path of the tarball. */
+/** Packs into `folder` as a user does, which builds it first, and gives the path of the tarball. */
 async function pack(folder: string): Promise<string> {
-  const { ok, output } = await runCommand('npm', [
-    'pack',
-    '--ignore-scripts',
-    '--silent',
-    '--pack-destination',
-    folder,
-  ])
+  const { ok, output } = await runCommand('npm', ['pack', '--silent', '--pack-destination', folder])
   const name = /latchkey-.*\.tgz/.exec(output)?.[0]
   if (!ok || name === undefined) throw new Error(`npm pack failed: ${output}`)
   return join(folder, name)
