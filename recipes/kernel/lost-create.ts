@@ -25,6 +25,7 @@ import { hasCode } from '../../src/api/errors.js'
 import { joinPath } from '../../src/api/path.js'
 import type { Created, Session, Zk } from '../../src/api/zk.js'
 import { beforeRetry, isOver, isPassing, isUnknown } from './failure.js'
+import { inSync } from './in-sync.js'
 
 /** A create whose outcome is open: in which znode, under which name (unique but for the sequence), on which session. */
 export interface LostCreate {
@@ -68,15 +69,11 @@ async function look(zk: Zk, lost: LostCreate, signal: AbortSignal): Promise<Crea
   return stat?.ephemeralOwner === session.id ? { path, stat } : undefined
 }
 
-/** A list that is as new as the moment of the call. One round trip: both requests go out together. */
+/** A list that is as new as the moment of the call, in one round trip. */
 export async function listInSync(
   zk: Zk,
   path: string,
   options: { signal: AbortSignal; generation: number },
 ): Promise<string[]> {
-  const synced = zk.sync(path, options)
-  const listed = zk.children(path, options)
-  listed.catch(() => undefined) // Awaited below, but the sync may reject first.
-  await synced
-  return (await listed).children
+  return (await inSync(zk, path, options, async () => zk.children(path, options))).children
 }

@@ -18,6 +18,7 @@ import type { NodeData, Zk } from '../../src/api/zk.js'
 import { Attempt, type WaitOptions } from './attempt.js'
 import { throwUnlessPassing } from './enqueue.js'
 import { beforeRetry, isUnknown } from './failure.js'
+import { inSync } from './in-sync.js'
 import { REVOKE_MARK } from './revoke-mark.js'
 
 /** A znode that stands for a contender: which it is, beyond its name. Every contender that a lock shows is one. */
@@ -111,7 +112,7 @@ async function change<T>(
       attempt.stage = 'waiting for a connection'
       await beforeRetry(zk, repetition, signal)
       attempt.stage = 'finding out whose it is'
-      const node = await getInSync(zk, path, signal)
+      const node = await inSync(zk, path, { signal }, async () => zk.get(path, { signal }))
       if (node.stat.czxid !== czxid) return 'gone'
       attempt.stage = 'waiting for the server to confirm it'
       const done = await by(node, signal)
@@ -123,13 +124,4 @@ async function change<T>(
       if (!hasCode(error, 'BAD_VERSION')) throwUnlessPassing(error)
     }
   }
-}
-
-/** As new as the moment of the call. One round trip: both requests go out together. */
-async function getInSync(zk: Zk, path: string, signal: AbortSignal): Promise<NodeData> {
-  const synced = zk.sync(path, { signal })
-  const read = zk.get(path, { signal })
-  read.catch(() => undefined) // Awaited below, but the sync may reject first.
-  await synced
-  return read
 }

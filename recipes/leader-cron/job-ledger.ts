@@ -9,10 +9,11 @@
 import type { Acl } from '../../src/api/acl.js'
 import { hasCode, TransactionError } from '../../src/api/errors.js'
 import { parentOf } from '../../src/api/path.js'
-import type { Transaction, TransactionResult, Zk } from '../../src/api/zk.js'
+import type { NodeData, Transaction, TransactionResult, Zk } from '../../src/api/zk.js'
 import { throwUnlessPassing } from '../kernel/enqueue.js'
 import { beforeRetry } from '../kernel/failure.js'
 import type { Hold } from '../kernel/hold.js'
+import { inSync } from '../kernel/in-sync.js'
 import { formatRecord, parseRecord, type JobRecord } from './job-record.js'
 
 interface Known {
@@ -50,11 +51,8 @@ export class JobLedger {
     for (let repetition = 0; ; repetition++) {
       try {
         if (repetition > 0) await beforeRetry(this.#zk, repetition, signal)
-        const synced = this.#zk.sync(path, { signal })
-        const got = this.#zk.get(path, { signal })
-        got.catch(() => undefined) // Awaited below, but the sync may reject first.
-        await synced
-        const { data, stat } = await got
+        const get = async (): Promise<NodeData> => this.#zk.get(path, { signal })
+        const { data, stat } = await inSync(this.#zk, path, { signal }, get)
         this.#known = { record: parseRecord(data, path), version: stat.version }
         return this.#known.record
       } catch (error) {

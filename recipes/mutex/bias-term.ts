@@ -25,6 +25,7 @@ import { checkTimeout, sleep } from '../../src/runtime/abort.js'
 import { deferred } from '../../src/runtime/deferred.js'
 import type { Timer } from '../../src/runtime/clock.js'
 import type { QueueSpec } from '../kernel/enqueue.js'
+import { IdleTimer } from '../kernel/idle-timer.js'
 import { Janitor } from '../kernel/janitor.js'
 import { lineUp } from '../kernel/line.js'
 import { OneShotWatch } from '../kernel/one-shot-watch.js'
@@ -70,10 +71,9 @@ export class BiasTerm {
   readonly #answer = deferred<undefined>()
   #state: 'arming' | 'armed' | 'over' = 'arming'
   #holds = 1
-  /** Since when it is kept; undefined while somebody holds it. */
-  #idleSince: number | undefined
+  /** It rests while it is kept and nobody holds it. */
+  readonly #idle: IdleTimer
   #onEnd: (() => void) | undefined
-  #timer: Timer | undefined
   /** The last sign that the event loop turns, and what is to give the next one. */
   #turnedAt: number
   #probe: { readonly since: number; readonly timer: Timer } | undefined
@@ -89,6 +89,8 @@ export class BiasTerm {
     this.#limits = limits
     this.#turnedAt = zk.runtime.clock.now()
     this.#endsAt = this.#turnedAt + limits.maxMs
+    const { clock } = zk.runtime
+    this.#idle = new IdleTimer({ clock, idleMs: limits.idleMs, onIdle: () => this.#end() })
     this.#off = zk.on('state', (state) => {
       if (state !== 'connected') this.#end()
     })
@@ -167,15 +169,14 @@ export class BiasTerm {
       this.#end()
       return false
     }
-    this.#idleSince = this.#zk.runtime.clock.now()
     this.#onEnd = onEnd
-    if (this.#timer === undefined) this.#wakeIn(this.#limits.idleMs)
+    this.#idle.rest()
     return true
   }
 
   /** Gives out again what is kept. False: it may not, and is over. */
   take(): boolean {
-    this.#idleSince = undefined
+    this.#idle.wake()
     this.#onEnd = undefined
     if (this.#state === 'armed' && this.#mayServe()) {
       this.#holds++
@@ -205,23 +206,11 @@ export class BiasTerm {
     )
   }
 
-  /** One timer for many releases: when it fires it looks how long the znode has really been kept. */
-  #wakeIn(ms: number): void {
-    const { clock } = this.#zk.runtime
-    this.#timer = clock.setTimer(ms, () => {
-      this.#timer = undefined
-      if (this.#idleSince === undefined) return
-      const left = this.#idleSince + this.#limits.idleMs - clock.now()
-      if (left > 0) this.#wakeIn(left)
-      else this.#end()
-    })
-  }
-
   #end(): void {
     if (this.#state === 'over') return
     this.#state = 'over'
     this.#off()
-    this.#timer?.cancel()
+    this.#idle.stop()
     this.#probe?.timer.cancel()
     const onEnd = this.#onEnd
     this.#onEnd = undefined

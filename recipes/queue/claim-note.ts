@@ -1,6 +1,7 @@
 /** What a claim says about itself: JSON in an ephemeral beside the item. Peers' claims hold whatever they like. */
 import { hasCode } from '../../src/api/errors.js'
 import type { Zk } from '../../src/api/zk.js'
+import { inSync } from '../kernel/in-sync.js'
 
 export interface ClaimNote {
   /** Tells our claim from one that was made later, after a lost reply. */
@@ -47,12 +48,9 @@ export async function claimToken(
   path: string,
   limits: { readonly generation: number },
 ): Promise<string | undefined> {
-  const synced = zk.sync(path, limits)
-  const reading = zk.get(path, limits)
-  reading.catch(() => undefined) // Awaited below, but the sync may reject first.
-  await synced
   try {
-    return unpackClaimNote((await reading).data).token
+    const { data } = await inSync(zk, path, limits, async () => zk.get(path, limits))
+    return unpackClaimNote(data).token
   } catch (error) {
     if (hasCode(error, 'NO_NODE')) return undefined
     throw error

@@ -28,7 +28,7 @@ import { grab, type GrabSpec } from './grab.js'
 import { JointReads } from './joint-reads.js'
 import type { Candidate, Lister } from './layout.js'
 import { ReadAhead } from './read-ahead.js'
-import { sessionTimer } from './session-timer.js'
+import { sessionTimer } from '../kernel/session-timer.js'
 import { WorkWatch } from './work-watch.js'
 
 const WINDOW = 64

@@ -10,6 +10,7 @@ import { Attempt, type WaitOptions } from '../kernel/attempt.js'
 import { abortable } from '../../src/runtime/abort.js'
 import { ask } from './ask.js'
 import type { ItemCodec } from '../kernel/codec.js'
+import { inSync } from '../kernel/in-sync.js'
 import type { Notes, Stored } from './stored.js'
 import type { Layout, Lister } from './layout.js'
 import { tokenOf } from './item-name.js'
@@ -153,7 +154,8 @@ export class DeadLetters<T> {
     const removal: Step = { add: (transaction) => transaction.delete(path) }
     const intent = {
       steps: async () => [removal, ...(await alongside())],
-      wasApplied: async (limits: { readonly generation: number }) => !(await existsInSync(zk, path, limits)),
+      wasApplied: async (limits: { readonly generation: number }) =>
+        (await inSync(zk, path, limits, async () => zk.exists(path, limits))) === undefined,
     }
     try {
       await abortable(commitAnywhere(zk, intent, attempt.signal), attempt.signal)
@@ -164,12 +166,4 @@ export class DeadLetters<T> {
       throw cause
     }
   }
-}
-
-async function existsInSync(zk: Zk, path: string, limits: { readonly generation: number }): Promise<boolean> {
-  const synced = zk.sync(path, limits)
-  const reading = zk.exists(path, limits)
-  reading.catch(() => undefined) // Awaited below, but the sync may reject first.
-  await synced
-  return (await reading) !== undefined
 }

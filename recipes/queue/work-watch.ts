@@ -24,7 +24,7 @@ import type { Admission } from '../kernel/line.js'
 import type { Place } from '../kernel/place.js'
 import { OneShotWatch } from '../kernel/one-shot-watch.js'
 import type { Layout, Lister, Sight } from './layout.js'
-import { sessionTimer } from './session-timer.js'
+import { sessionTimer } from '../kernel/session-timer.js'
 import { Watches } from './watches.js'
 
 const LOOKOUTS = 2

@@ -10,6 +10,7 @@ import type { Stat } from '../../src/api/stat.js'
 import type { CallOptions, Session, Zk } from '../../src/api/zk.js'
 import { abortable } from '../../src/runtime/abort.js'
 import { isUnknown } from '../kernel/failure.js'
+import { inSync } from '../kernel/in-sync.js'
 import { OperationMarker } from './operation-marker.js'
 import { stepOverMinusOne } from './version-wrap.js'
 
@@ -74,12 +75,8 @@ export class CellAccess {
 
   async readInSync(options: CallOptions): Promise<Reading> {
     const { zk, path } = this.#node
-    const synced = zk.sync(path, options)
-    const reading = zk.get(path, options)
-    reading.catch(() => undefined) // Awaited below, but the sync may reject first.
-    await synced
     try {
-      const { data, stat } = await reading
+      const { data, stat } = await inSync(zk, path, options, async () => zk.get(path, options))
       return { data, as: stat }
     } catch (error) {
       if (hasCode(error, 'NO_NODE')) return { data: undefined, as: undefined }
@@ -129,7 +126,9 @@ export class CellAccess {
 
   async #makeMarker(session: Session, signal: AbortSignal): Promise<OperationMarker | undefined> {
     const { zk, path, acl, markers } = this.#node
-    return markers ? OperationMarker.make(zk, path, session, { signal, acl }) : undefined
+    return markers
+      ? OperationMarker.make(zk, path, session, { signal, acl, onIdle: () => this.forget() })
+      : undefined
   }
 
   async #makeNode(options: CallOptions): Promise<void> {
@@ -240,7 +239,7 @@ export class CellAccess {
 
   /** Nothing to do for now. */
   rest(): void {
-    this.#marker?.rest(() => this.forget())
+    this.#marker?.rest()
   }
 
   async close(): Promise<void> {

@@ -21,10 +21,10 @@
 import type { Acl } from '../../src/api/acl.js'
 import { joinPath } from '../../src/api/path.js'
 import type { Session, Zk } from '../../src/api/zk.js'
-import { onAbort } from '../../src/runtime/abort.js'
-import type { Timer } from '../../src/runtime/clock.js'
+import { IdleTimer } from '../kernel/idle-timer.js'
 import { Janitor } from '../kernel/janitor.js'
 import { makeEphemeral } from '../kernel/make-ephemeral.js'
+import { sessionTimer } from '../kernel/session-timer.js'
 
 /** After that long without a write the marker is taken away. */
 export const IDLE_MS = 5_000
@@ -41,15 +41,18 @@ export class OperationMarker {
   /** As of our last write that is known to be applied. */
   version = 0
   readonly #zk: Zk
-  /** Since when nobody uses it; Infinity while it is in use. */
-  #restedAt = Infinity
-  #idle: { readonly timer: Timer; readonly unlisten: () => void } | undefined
+  readonly #idle: IdleTimer
   #gone: Promise<unknown> | undefined
 
-  private constructor(zk: Zk, path: string, session: Session) {
+  private constructor(zk: Zk, path: string, session: Session, onIdle: () => void) {
     this.#zk = zk
     this.path = path
     this.session = session
+    this.#idle = new IdleTimer({
+      clock: { now: () => zk.runtime.clock.now(), setTimer: (ms, fn) => sessionTimer(zk, session, ms, fn) },
+      idleMs: IDLE_MS,
+      onIdle,
+    })
   }
 
   /**
@@ -60,12 +63,17 @@ export class OperationMarker {
     zk: Zk,
     parent: string,
     session: Session,
-    options: { readonly signal: AbortSignal; readonly acl?: readonly Acl[] | undefined },
+    options: {
+      readonly signal: AbortSignal
+      readonly acl?: readonly Acl[] | undefined
+      /** Nobody has used it for a while: it is to be removed. */
+      readonly onIdle: () => void
+    },
   ): Promise<OperationMarker> {
     const name = MARKER_PREFIX + zk.runtime.random.uuid()
     const path = joinPath(parent, name)
     await makeEphemeral(zk, { parent, name, session, acl: options.acl }, options.signal)
-    return new OperationMarker(zk, path, session)
+    return new OperationMarker(zk, path, session, options.onIdle)
   }
 
   get isUsable(): boolean {
@@ -74,40 +82,17 @@ export class OperationMarker {
 
   /** It is in use: it stays. */
   wake(): void {
-    this.#restedAt = Infinity
+    this.#idle.wake()
   }
 
-  /** Nobody uses it for now: `onEnd` is called when it has been taken away for that. */
-  rest(onEnd: () => void): void {
-    if (!this.isUsable) return
-    this.#restedAt = this.#zk.runtime.clock.now()
-    // A writer rests after each of its writes: one timer for many rests, which looks how long the last one lasts.
-    if (this.#idle === undefined) this.#wait(IDLE_MS, onEnd)
-  }
-
-  #wait(ms: number, onEnd: () => void): void {
-    const { clock } = this.#zk.runtime
-    const unlisten = onAbort(this.session.signal, () => this.#stopWaiting())
-    const timer = clock.setTimer(ms, () => {
-      this.#stopWaiting()
-      const restedMs = clock.now() - this.#restedAt
-      if (restedMs >= IDLE_MS) {
-        onEnd()
-        void this.remove()
-      } else if (restedMs >= 0) this.#wait(IDLE_MS - restedMs, onEnd)
-    })
-    this.#idle = { timer, unlisten }
-  }
-
-  #stopWaiting(): void {
-    this.#idle?.timer.cancel()
-    this.#idle?.unlisten()
-    this.#idle = undefined
+  /** Nobody uses it for now. */
+  rest(): void {
+    if (this.isUsable) this.#idle.rest()
   }
 
   /** Takes it away for good. Resolves when it is gone, or the session is over. Idempotent, never rejects. */
   async remove(): Promise<void> {
-    this.#stopWaiting()
+    this.#idle.stop()
     this.#gone ??= Janitor.of(this.#zk).remove(this.path, this.session)
     await this.#gone
   }

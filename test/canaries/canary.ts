@@ -27,6 +27,11 @@ export interface Simulated {
   readonly recipe: string
 }
 
+/** Test files of recipes, by their names. */
+export function recipeTests(...names: string[]): string[] {
+  return names.map((name) => `test/recipes/${name}.test.ts`)
+}
+
 /** Thrown where the source has changed under a canary. */
 export class StaleCanaryError extends Error {}
 

@@ -1,7 +1,6 @@
 /** Old mistakes of elections, queues, barriers, counters and rate limits. */
-import type { Canary } from './canary.js'
+import { recipeTests as tests, type Canary } from './canary.js'
 
-const tests = (...names: string[]): string[] => names.map((name) => `test/recipes/${name}.test.ts`)
 const queue = { recipe: 'queue' }
 const barrier = { recipe: 'double-barrier' }
 const round = 'recipes/double-barrier/native-round.ts'

@@ -1,9 +1,8 @@
 /** Old mistakes of lock recipes, made again in the kernel and the mutex. */
-import type { Canary } from './canary.js'
+import { recipeTests as tests, type Canary } from './canary.js'
 
 const mutex = { recipe: 'mutex' }
 const kernel = (file: string): string => `recipes/kernel/${file}.ts`
-const tests = (...names: string[]): string[] => names.map((name) => `test/recipes/${name}.test.ts`)
 
 export const kernelCanaries: readonly Canary[] = [
   {

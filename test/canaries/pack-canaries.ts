@@ -1,8 +1,7 @@
 /** Mistakes that packs of a queue make possible: what is promised for each item of one must hold as if it were alone. */
-import type { Canary } from './canary.js'
+import { recipeTests as tests, type Canary } from './canary.js'
 
 const queue = { recipe: 'queue' }
-const tests = (...names: string[]): string[] => names.map((name) => `test/recipes/${name}.test.ts`)
 const was = 'packs of queues: a plausible mistake'
 
 export const packCanaries: readonly Canary[] = [

@@ -1,7 +1,6 @@
 /** Old mistakes of read-write locks and semaphores. */
-import type { Canary } from './canary.js'
+import { recipeTests as tests, type Canary } from './canary.js'
 
-const tests = (...names: string[]): string[] => names.map((name) => `test/recipes/${name}.test.ts`)
 const admission = 'recipes/read-write-lock/admission.ts'
 const readWrite = { recipe: 'read-write-lock' }
 const semaphore = { recipe: 'semaphore' }

@@ -1,7 +1,6 @@
 /** Mistakes of a biased mutex, and of what leaders proclaim: nobody else's, as nobody else has these. */
-import type { Canary } from './canary.js'
+import { recipeTests as tests, type Canary } from './canary.js'
 
-const tests = (...names: string[]): string[] => names.map((name) => `test/recipes/${name}.test.ts`)
 const biased = { recipe: 'mutex-biased' }
 const election = { recipe: 'leader-election' }
 

@@ -42,25 +42,31 @@ async function dialled(onData: (chunk: Buffer, connection: Connection) => void =
   return { connection, socket, closed: closed.promise, closes: () => closes }
 }
 
+/** A connection, the server's end of it, and all that it is told once it has so many bytes. */
+async function collecting(bytes: number) {
+  const chunks: Buffer[] = []
+  let length = 0
+  const received = deferred<Buffer>()
+  const { connection, socket } = await dialled((chunk) => {
+    chunks.push(Buffer.from(chunk))
+    length += chunk.length
+    if (length === bytes) received.resolve(Buffer.concat(chunks))
+  })
+  return { connection, socket, received: received.promise }
+}
+
 test('connections that are read at the same time get their own bytes, each', async () => {
   const patterns = [7, 31, 113].map((step) =>
     Buffer.from(Array.from({ length: 400_000 }, (_, index) => (index * step) & 0xff)),
   )
   const received = await Promise.all(
     patterns.map(async (sent) => {
-      const chunks: Buffer[] = []
-      let length = 0
-      const all = deferred<undefined>()
-      const { connection, socket } = await dialled((chunk) => {
-        chunks.push(Buffer.from(chunk))
-        length += chunk.length
-        if (length === sent.length) all.resolve(undefined)
-      })
+      const { connection, socket, received } = await collecting(sent.length)
       // In pieces, so that the connections take turns.
       for (let at = 0; at < sent.length; at += 10_000) socket.write(sent.subarray(at, at + 10_000))
-      await all.promise
+      const bytes = await received
       connection.destroy()
-      return Buffer.concat(chunks)
+      return bytes
     }),
   )
   expect(received.map((bytes, index) => bytes.equals(patterns[index]!))).toEqual([true, true, true])
@@ -68,17 +74,9 @@ test('connections that are read at the same time get their own bytes, each', asy
 
 test('bytes of many chunks arrive whole and in order', async () => {
   const sent = Buffer.from(Array.from({ length: 1_000_000 }, (_, index) => (index * 31) & 0xff))
-  const received: Buffer[] = []
-  let length = 0
-  const all = deferred<undefined>()
-  const { connection, socket } = await dialled((chunk) => {
-    received.push(Buffer.from(chunk))
-    length += chunk.length
-    if (length === sent.length) all.resolve(undefined)
-  })
+  const { connection, socket, received } = await collecting(sent.length)
   socket.write(sent)
-  await all.promise
-  expect(Buffer.concat(received).equals(sent)).toBe(true)
+  expect((await received).equals(sent)).toBe(true)
   connection.destroy()
 })
 
